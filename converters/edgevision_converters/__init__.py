@@ -1,0 +1,1 @@
+"""Model in, model file out, and back: the translators of edgevision."""

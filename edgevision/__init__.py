@@ -1,0 +1,3 @@
+"""The workstation side of edgevision: learn, shrink, prove, ship."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,155 @@
+"""The nouns of edgevision: frames, tensors, model variants, specs and predictions. All frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgevision_runtime.contract import Preprocess
+    from edgevision_runtime.postprocess import Postprocess
+
+    Image = npt.NDArray[np.uint8]
+    Tensor = npt.NDArray[Any]
+
+TASKS = ("classify", "segment")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture as a camera delivered it."""
+
+    image: Image  # uint8 (height, width, 3), BGR as OpenCV delivers
+    index: int  # 0, 1, 2 … per source
+    captured_s: float  # time.monotonic() at capture
+    source: str  # where it came from, credentials removed
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """What a model file says of one of its input or output tensors."""
+
+    name: str
+    shape: tuple[int, ...]  # with the batch axis; -1 where it is dynamic
+    dtype: str  # numpy name: float32, int8, uint8 …
+    scale: float | None = None  # real = scale * (stored - zero_point); None: not quantized
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator that a model file uses, in the version that the file asks for."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model file of a bundle: the same network in one format and precision."""
+
+    path: str  # member of the bundle, such as models/int8.tflite
+    format: str  # tflite | onnx
+    precision: str  # float32 | float16 | int8 | dynamic | int16x8
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: tuple[Operator, ...]
+
+    @property
+    def name(self) -> str:
+        """What people call it: `int8.tflite`."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a trained network means: its task, its labels, what goes in and how to read what comes out."""
+
+    task: str  # classify | segment
+    labels: tuple[str, ...]  # position = class index
+    preprocess: Preprocess
+    postprocess: Postprocess
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """What a classifier says of one frame."""
+
+    frame_index: int
+    captured_s: float
+    age_ms: float  # capture to result
+    latency_ms: float  # preprocess + infer + postprocess
+    scores: Tensor  # float32 (classes,), sums to 1
+    labels: tuple[str, ...]
+
+    @property
+    def index(self) -> int:
+        """The class with the highest score; the lowest index among equals."""
+        return int(self.scores.argmax())
+
+    @property
+    def label(self) -> str:
+        """The name of the class with the highest score."""
+        return self.labels[self.index]
+
+    @property
+    def score(self) -> float:
+        """The highest score, 0..1."""
+        return float(self.scores[self.index])
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The `count` best (label, score), best first."""
+        order = (-self.scores).argsort(kind="stable")[:count]
+        return [(self.labels[i], float(self.scores[i])) for i in order]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a segmenter says of one frame."""
+
+    frame_index: int
+    captured_s: float
+    age_ms: float
+    latency_ms: float
+    mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
+    labels: tuple[str, ...]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of pixels, 0..1, that each class covers."""
+        import numpy as np
+
+        counts = np.bincount(self.mask.ravel(), minlength=len(self.labels))
+        return {label: float(counts[i]) / self.mask.size for i, label in enumerate(self.labels)}
+
+
+Prediction = Union[Classification, Segmentation]
+
+
+class Engine(Protocol):
+    """One loaded model on one runtime. A context manager; `close` frees what it holds."""
+
+    name: str  # litert | tflite | onnx
+    version: str  # of the runtime library
+    kernels: str  # which implementation computes, such as "XNNPACK" or "CPUExecutionProvider"
+    input: TensorSpec
+    outputs: tuple[TensorSpec, ...]
+
+    def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """Run one sample.
+
+        `tensor` is what the contract made: no batch axis, uint8 or float32. The engine quantizes it with the
+        input tensor's own scale and zero point. Returns float32 outputs, dequantized, no batch axis.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(self, *exc: object) -> None: ...
