@@ -237,11 +237,15 @@ def _operation(position: int, entry: Any) -> Operation:
     known = {field.name for field in dataclasses.fields(kind)}
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key != "op"}
     if unknown := sorted(set(given) - known):
-        raise ContractError(f"{where} ({entry['op']}): unknown field {unknown[0]!r}", expected=" | ".join(sorted(known)))
+        raise ContractError(
+            f"{where} ({entry['op']}): unknown field {unknown[0]!r}", expected=" | ".join(sorted(known))
+        )
     try:
         operation = kind(**given)
     except TypeError as error:
-        raise ContractError(f"{where} ({entry['op']}): {error}", expected=f"fields {', '.join(sorted(known))}") from error
+        raise ContractError(
+            f"{where} ({entry['op']}): {error}", expected=f"fields {', '.join(sorted(known))}"
+        ) from error
     if operation.to_json() != entry:
         raise ContractError(f"{where} ({entry['op']}) is not complete", expected=json.dumps(operation.to_json()))
     return operation

@@ -39,7 +39,9 @@ class Operation:
         """Its name and every field that has an effect."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
         return {"op": self.name} | {
-            key: list(value) if isinstance(value, tuple) else value for key, value in fields.items() if value is not None
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in fields.items()
+            if value is not None
         }
 
     def _must(self, field: str, holds: bool, expected: str) -> None:
@@ -281,7 +283,9 @@ class Normalize(Operation):
     def __post_init__(self) -> None:
         self._must("scale", _is_number(self.scale) and self.scale > 0, "a number above 0")
         self._must("mean", _is_numbers(self.mean), "one or three numbers")
-        self._must("std", _is_numbers(self.std) and all(value > 0 for value in self.std), "one or three numbers above 0")
+        self._must(
+            "std", _is_numbers(self.std) and all(value > 0 for value in self.std), "one or three numbers above 0"
+        )
 
     def table(self, channels: int) -> Tensor:
         """float32 (256, channels): what each step of each channel becomes."""

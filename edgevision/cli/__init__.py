@@ -1,0 +1,87 @@
+"""The command line. `VERBS` is the whole map; a verb's module is imported only when the verb runs."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from typing import NamedTuple
+
+import click
+from edgevision_runtime.errors import EdgeVisionError
+
+from edgevision import __version__
+
+
+class Verb(NamedTuple):
+    """Where a verb lives, what it does in one line, and which group of the help it stands in."""
+
+    module: str
+    attribute: str
+    help: str
+    group: str
+
+
+VERBS: dict[str, Verb] = {
+    "demo": Verb("edgevision.cli.demo", "demo", "Learn, shrink, prove, pack and run on real photographs.", "start"),
+    "datasets": Verb("edgevision.cli.datasets", "datasets", "List and fetch named data sets.", "start"),
+    "devices": Verb("edgevision.cli.devices", "devices", "List the boards and what each can run.", "start"),
+    "train": Verb("edgevision.cli.learn", "train", "Train a model on labelled images or masks.", "learn"),
+    "prune": Verb("edgevision.cli.shrink", "prune", "Set small weights to zero and train on.", "shrink"),
+    "quantize": Verb("edgevision.cli.shrink", "quantize", "Train on with int8 in mind (QAT).", "shrink"),
+    "convert": Verb("edgevision.cli.translate", "convert", "Make a bundle of TFLite and ONNX variants.", "translate"),
+    "info": Verb("edgevision_runtime.cli", "info", "Show what a bundle holds.", "translate"),
+    "verify": Verb("edgevision.cli.prove", "verify", "Prove that every variant still does what float did.", "prove"),
+    "bench": Verb("edgevision.cli.prove", "bench", "Measure load, latency, memory and size.", "prove"),
+    "pack": Verb("edgevision.cli.ship", "pack", "Add golden vectors, model card and evidence.", "ship"),
+    "sign": Verb("edgevision.cli.ship", "sign", "Sign a bundle with an Ed25519 key.", "ship"),
+    "run": Verb("edgevision_runtime.cli", "run", "Classify or segment a stream of frames.", "act"),
+    "selftest": Verb("edgevision_runtime.cli", "selftest", "Re-prove a bundle's golden vectors here.", "act"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs' names and one-line helps without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of `VERBS`."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module now."""
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(verb.module), verb.attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with "did you mean" for a typo."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], VERBS, n=1)
+            ctx.fail(f"no such verb {args[0]!r}" + (f"; did you mean {close[0]}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A section for each group."""
+        for group in dict.fromkeys(verb.group for verb in VERBS.values()):
+            with formatter.section(group):
+                formatter.write_dl([(name, verb.help) for name, verb in VERBS.items() if verb.group == group])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgevision")
+def edgevision() -> None:
+    """Take a vision model from images to a small camera, and prove at every step that nothing was lost."""
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one line on stderr and its exit code."""
+    from edgevision_runtime.cli_main import run_command
+
+    sys.exit(run_command(edgevision, "edgevision"))
+
+
+__all__ = ["EdgeVisionError", "edgevision", "main"]

@@ -1,0 +1,39 @@
+"""How a command ends: the exit code, one line for an expected failure, a clean stop for SIGTERM and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import click
+
+from edgevision_runtime.errors import EdgeVisionError
+
+INTERRUPTED = 130
+INTERNAL_ERROR = 70
+
+
+def run_command(command: click.Command, name: str) -> int:
+    """Run a click command; returns the exit code of the design's table."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        result = command.main(prog_name=name, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except EdgeVisionError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _stop(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
