@@ -1,0 +1,1 @@
+"""What people read: the JSON envelope, plots, and one self-contained HTML page per stage."""
