@@ -1,0 +1,1 @@
+"""Learning: architectures, weights, training and metrics."""
