@@ -25,7 +25,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -45,11 +45,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 _sync(file)
         if path.exists():
             replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
-            os.replace(path, replaced)
-            os.replace(temporary, path)
+            path.replace(replaced)
+            temporary.replace(path)
             shutil.rmtree(replaced)
         else:
-            os.replace(temporary, path)
+            temporary.replace(path)
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

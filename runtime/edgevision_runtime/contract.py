@@ -71,7 +71,7 @@ class Preprocess:
         placement = self.placement(height, width)
         rows, rows_inside = placement.rows.to_target(height, mask.shape[0])
         columns, columns_inside = placement.columns.to_target(width, mask.shape[1])
-        placed = mask[np.ix_(rows, columns)]
+        placed: Image = mask[np.ix_(rows, columns)]
         placed[~rows_inside, :] = fill
         placed[:, ~columns_inside] = fill
         return placed
@@ -234,7 +234,7 @@ def _operation(position: int, entry: Any) -> Operation:
     kind = OPERATIONS.get(entry["op"]) if isinstance(entry["op"], str) else None
     if kind is None:
         raise ContractError(f"{where}: unknown op {entry['op']!r}", expected=" | ".join(OPERATIONS))
-    known = {field.name for field in dataclasses.fields(kind)}
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key != "op"}
     if unknown := sorted(set(given) - known):
         raise ContractError(

@@ -153,7 +153,7 @@ class Crop(Operation):
             return (height - self.size[0]) // 2, (width - self.size[1]) // 2, *self.size
         assert self.box is not None
         left, top = int(self.box[0] * width), int(self.box[1] * height)
-        right, bottom = int(round(self.box[2] * width)), int(round(self.box[3] * height))
+        right, bottom = round(self.box[2] * width), round(self.box[3] * height)
         return top, left, max(1, bottom - top), max(1, right - left)
 
     def axes(self, height: int, width: int) -> tuple[AxisMap, AxisMap]:
@@ -337,11 +337,11 @@ def _cv2() -> ModuleType:
         raise MissingDependency(
             f"OpenCV cannot be imported ({error})", hint='pip install "edgevision-runtime[camera]"'
         ) from error
-    return cv2  # type: ignore[no-any-return]
+    return cv2
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value and abs(value) < 1e9
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9  # a NaN is not
 
 
 def _is_numbers(value: Any) -> bool:
@@ -360,4 +360,4 @@ def _is_box(value: Any) -> bool:
     if not (isinstance(value, tuple) and len(value) == 4 and all(_is_number(item) for item in value)):
         return False
     left, top, right, bottom = value
-    return 0 <= left < right <= 1 and 0 <= top < bottom <= 1
+    return bool(0 <= left < right <= 1 and 0 <= top < bottom <= 1)

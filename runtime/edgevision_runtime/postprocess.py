@@ -61,8 +61,8 @@ class Postprocess:
         if values.ndim == 2:
             values = values[..., None]
         if values.shape[-1] == 1:
-            return (values[..., 0] > (self.threshold or 0.0)).astype(np.uint8)
-        return values.argmax(axis=-1).astype(np.uint8)
+            return np.asarray(values[..., 0] > (self.threshold or 0.0), np.uint8)
+        return np.asarray(values.argmax(axis=-1), np.uint8)
 
     def classes(self, shape: tuple[int, ...]) -> int:
         """How many classes an output of `shape` (with batch axis) tells apart."""

@@ -1,0 +1,68 @@
+"""The engines: one file for each runtime library, one row here."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.types import Engine
+
+
+class EngineKind(NamedTuple):
+    """Which model files an engine runs, who implements it, and which distributions bring the library."""
+
+    format: str  # tflite | onnx
+    module: str
+    type: str
+    distributions: tuple[str, ...]  # any one of them
+    extra: str  # pip extra of edgevision-runtime
+
+
+ENGINES: dict[str, EngineKind] = {
+    "litert": EngineKind("tflite", "edgevision_runtime.engines.litert", "LiteRTEngine", ("ai-edge-litert",), "litert"),
+    "tflite": EngineKind("tflite", "edgevision_runtime.engines.tflite", "TFLiteEngine", ("tflite-runtime",), "tflite"),
+    "onnx": EngineKind(
+        "onnx", "edgevision_runtime.engines.onnx", "OnnxEngine", ("onnxruntime", "onnxruntime-gpu"), "onnx"
+    ),
+}
+
+
+def installed_version(name: str) -> str | None:
+    """The version of an engine's library, or None when it is not installed."""
+    for distribution in ENGINES[name].distributions:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def engines_for(model_format: str) -> list[str]:
+    """The installed engines that run `tflite` or `onnx` files, in order of preference."""
+    return [name for name, kind in ENGINES.items() if kind.format == model_format and installed_version(name)]
+
+
+def open_engine(name: str, model: bytes | Path, *, threads: int = 1) -> Engine:
+    """Load a model file on an engine.
+
+    Raises:
+        UsageError: no such engine.
+        MissingDependency: its library is not installed.
+        ModelError: the library refuses the file.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES))
+    kind = ENGINES[name]
+    version = installed_version(name)
+    if version is None:
+        raise MissingDependency(
+            f"engine {name} needs {' or '.join(kind.distributions)}",
+            hint=f'pip install "edgevision-runtime[{kind.extra}]"',
+        )
+    content = model if isinstance(model, bytes) else Path(model).read_bytes()
+    engine_type = getattr(importlib.import_module(kind.module), kind.type)
+    engine: Engine = engine_type(content, version=version, threads=threads)
+    return engine

@@ -1,0 +1,77 @@
+"""What LiteRT and tflite-runtime have in common: the TensorFlow Lite `Interpreter`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
+from edgevision_runtime.errors import ModelError
+from edgevision_runtime.types import Tensor, TensorSpec
+
+
+class InterpreterEngine:
+    """One model on a TensorFlow Lite interpreter, built once."""
+
+    name: str
+    kernels: str
+
+    def __init__(self, interpreter_type: Any, content: bytes, version: str, threads: int) -> None:
+        self.version = version
+        if content[4:8] != b"TFL3":
+            raise ModelError("the model is not a TensorFlow Lite file", expected="bytes 4..8 to be TFL3")
+        try:
+            self._interpreter = interpreter_type(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:  # what the library raises for a model it cannot take
+            raise ModelError(f"{self.name} {version} refuses the model: {_first_line(error)}") from error
+        inputs = self._interpreter.get_input_details()
+        if len(inputs) != 1:
+            raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
+        self.input = _tensor_spec(inputs[0])
+        self._input_index = inputs[0]["index"]
+        details = self._interpreter.get_output_details()
+        self.outputs = tuple(_tensor_spec(detail) for detail in details)
+        self._output_indices = [detail["index"] for detail in details]
+        self._quantize = InputQuantizer(self.input)
+
+    def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """One sample of the contract in, dequantized outputs out; no batch axis on either side."""
+        stored = self._quantize(tensor)
+        if -1 in self.input.shape:
+            self._interpreter.resize_tensor_input(self._input_index, stored.shape)
+            self._interpreter.allocate_tensors()
+        self._interpreter.set_tensor(self._input_index, stored)
+        self._interpreter.invoke()
+        return tuple(
+            dequantize(self._interpreter.get_tensor(index)[0], spec)
+            for index, spec in zip(self._output_indices, self.outputs)
+        )
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self._interpreter = None
+
+    def __enter__(self) -> InterpreterEngine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _tensor_spec(detail: dict[str, Any]) -> TensorSpec:
+    import numpy as np
+
+    scale, zero_point = detail["quantization"]
+    shape = detail.get("shape_signature", detail["shape"])
+    is_quantized = scale != 0.0
+    return TensorSpec(
+        name=str(detail["name"]),
+        shape=tuple(int(size) for size in (shape if len(shape) else detail["shape"])),
+        dtype=np.dtype(detail["dtype"]).name,
+        scale=float(scale) if is_quantized else None,
+        zero_point=int(zero_point) if is_quantized else None,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,102 @@
+"""Re-prove a bundle on this machine: recompute its golden vectors with the engines that are installed here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.engines import engines_for, open_engine
+from edgevision_runtime.errors import CheckFailed, MissingDependency
+from edgevision_runtime.golden import GoldenVector, check_contract, matching_output, read_array, read_golden
+from edgevision_runtime.types import Engine, Tensor, Variant
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """How one variant did on one engine over all golden vectors."""
+
+    variant: str
+    engine: str  # with its version
+    vectors: int
+    compared_with: str  # the engine and version of the record
+    worst_difference: float  # largest absolute difference of any output value
+    failures: tuple[str, ...]  # one line for each vector that is off
+
+
+@dataclass(frozen=True)
+class SelftestResult:
+    """The outcome of a selftest."""
+
+    vectors: int
+    contract_failures: tuple[str, ...]
+    proofs: tuple[ProofResult, ...]
+    not_run: tuple[str, ...]  # variants that no installed engine runs
+
+    @property
+    def has_passed(self) -> bool:
+        """Everything that could be run here is as recorded, and something could."""
+        return bool(self.proofs) and not self.contract_failures and not any(proof.failures for proof in self.proofs)
+
+
+def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None = None) -> SelftestResult:
+    """Recompute the golden vectors of all variants, or of one, on all engines that are here, or on one.
+
+    Raises:
+        CheckFailed: the bundle holds no golden vectors.
+        MissingDependency: no installed engine runs any of the variants.
+    """
+    vectors = read_golden(bundle)
+    if not vectors:
+        raise CheckFailed(f"{bundle.name} {bundle.version} holds no golden vectors", hint="edgevision pack adds them")
+    tensors, contract_failures = [], []
+    for vector in vectors:
+        tensor, failure = check_contract(bundle, vector)
+        tensors.append(tensor)
+        if failure:
+            contract_failures.append(f"{vector.frame}: {failure}")
+    proofs, not_run = [], []
+    for candidate in [bundle.variant(variant)] if variant else list(bundle.variants):
+        names = [name for name in engines_for(candidate.format) if engine in (None, name)]
+        if not names:
+            not_run.append(candidate.name)
+        for name in names:
+            with open_engine(name, bundle.read(candidate.path)) as opened:
+                proofs.append(_prove(bundle, candidate, opened, list(zip(vectors, tensors))))
+    if not proofs:
+        formats = sorted({variant.format for variant in bundle.variants})
+        raise MissingDependency(
+            f"no installed engine runs {' or '.join(formats)}", hint='pip install "edgevision-runtime[litert]"'
+        )
+    return SelftestResult(len(vectors), tuple(contract_failures), tuple(proofs), tuple(not_run))
+
+
+def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple[GoldenVector, Tensor]]) -> ProofResult:
+    import numpy as np
+
+    failures, worst, compared_with = [], 0.0, ""
+    for vector, tensor in vectors:
+        record = matching_output(vector, variant, engine.name)
+        compared_with = f"{record.engine} {record.engine_version}"
+        outputs = engine.infer(tensor)
+        for i, (output, member, allowed) in enumerate(zip(outputs, record.members, record.tolerances)):
+            recorded = read_array(bundle, member)
+            if recorded.shape != output.shape:
+                failures.append(f"{vector.frame}: output {i} is {output.shape}, recorded {recorded.shape}")
+                continue
+            difference = float(np.abs(recorded - output).max())
+            worst = max(worst, difference)
+            if not difference <= _allowed(allowed, variant, i, engine, record.engine):
+                failures.append(f"{vector.frame}: output {i} is {difference:.3g} off, at most {allowed:.3g} is allowed")
+    return ProofResult(
+        variant.name, f"{engine.name} {engine.version}", len(vectors), compared_with, worst, tuple(failures)
+    )
+
+
+def _allowed(recorded: float, variant: Variant, output: int, engine: Engine, recorded_on: str) -> float:
+    """A record of another engine is held to this engine's wider tolerance."""
+    if engine.name == recorded_on:
+        return recorded
+    from edgevision_runtime.golden import STEPS
+
+    scale = variant.outputs[output].scale
+    return recorded * STEPS[engine.name] if scale is None else max(recorded, STEPS[engine.name] * scale * 1.001)
