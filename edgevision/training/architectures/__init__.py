@@ -9,7 +9,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from edgevision.tensorflow_setup import keras
-from edgevision.training.architectures import mobilenet_v2, small, unet
+from edgevision.training.architectures import (
+    applications,
+    efficientnet_lite,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3,
+    segment_mobilenet_v2,
+    small,
+    unet,
+)
 from edgevision.training.architectures.architecture import (
     Architecture,
     ArchitectureOptions,
@@ -31,7 +40,19 @@ __all__ = [
     "is_head",
 ]
 
-ARCHITECTURES: dict[str, Architecture] = {row.name: row for row in (*small.ROWS, *mobilenet_v2.ROWS, *unet.ROWS)}
+ARCHITECTURES: dict[str, Architecture] = {
+    row.name: row
+    for row in (
+        *small.ROWS,
+        *mobilenet_v1.ROWS,
+        *mobilenet_v2.ROWS,
+        *mobilenet_v3.ROWS,
+        *efficientnet_lite.ROWS,
+        *applications.ROWS,
+        *unet.ROWS,
+        *segment_mobilenet_v2.ROWS,
+    )
+}
 
 
 def find_architecture(name: str, task: Task | None = None) -> Architecture:

@@ -36,17 +36,13 @@ def features(x: Tensor, width: float, output_stride: int = 32) -> dict[int, Tens
     stride, dilation, number = 2, 1, 0
     maps = {}
     for expansion, filters, blocks, first_stride in STAGES:
-        if stride * first_stride > output_stride:
-            dilation, first_stride = dilation * first_stride, 1
         for block in range(blocks):
-            x = _inverted_residual(
-                x,
-                expansion,
-                Conv(divisible(filters * width), stride=first_stride if block == 0 else 1, dilation=dilation),
-                f"block{number}",
-            )
-            number += 1
-        stride *= first_stride
+            step, rate = (first_stride if block == 0 else 1), dilation
+            if stride * step > output_stride:
+                step, dilation = 1, dilation * step
+            conv = Conv(divisible(filters * width), stride=step, dilation=rate)
+            x = _inverted_residual(x, expansion, conv, f"block{number}")
+            number, stride = number + 1, stride * step
         maps[stride] = x
     return maps
 
