@@ -1,0 +1,1 @@
+"""Labelled pictures: where they come from, how they are split, and how they reach the network."""
