@@ -61,7 +61,7 @@ class RunDirectory:
 
     @property
     def stage(self) -> str:
-        """trained | pruned | quantized (that is: quantization-aware trained)."""
+        """One of trained, pruned, quantized (that is: quantization-aware trained)."""
         return str(self.record["stage"])
 
     def metrics(self) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import sys
 from typing import NamedTuple
 
 import click
-from edgevision_runtime.errors import EdgeVisionError
 
 from edgevision import __version__
+from edgevision_runtime.errors import EdgeVisionError
 
 
 class Verb(NamedTuple):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from edgevision_runtime.errors import UsageError
 
 from edgevision.cli.console import Console
+from edgevision_runtime.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

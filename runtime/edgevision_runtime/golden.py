@@ -1,5 +1,4 @@
-"""Golden vectors: frames whose input tensor and outputs are known, which every device re-computes before it trusts a
-bundle.
+"""Golden vectors: frames whose tensor and outputs are known, re-computed by each device before it trusts a bundle.
 
 `golden/NNN.json` names the frame (PNG), the sha256 of the tensor that the contract makes of it, and for each variant
 and engine the outputs that the workstation saw, with a tolerance. Where the contract has an operation that is not

@@ -1,0 +1,59 @@
+"""Draw a prediction onto a frame: a caption for a class, colours for a mask."""
+
+from __future__ import annotations
+
+from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
+
+MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
+# Okabe & Ito's colours, told apart by the colour-blind, in BGR; class 0 (background) is left as it is.
+PALETTE = ((0, 0, 0), (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213))
+UNSEEN = 255  # of a placed mask: pixels that the model never saw
+
+
+def annotate(frame: Frame, prediction: Prediction, preprocess: Preprocess) -> Image:
+    """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
+    import cv2
+
+    image = frame.image
+    if isinstance(prediction, Segmentation):
+        image = overlay(image, prediction.mask, preprocess)
+    scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
+    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
+    return caption(enlarged, describe(prediction))
+
+
+def describe(prediction: Prediction) -> str:
+    """The answer in a few words."""
+    if isinstance(prediction, Classification):
+        return f"{prediction.label} {prediction.score:.0%}"
+    shown = list(prediction.shares.items())[1:]
+    return "  ".join(f"{label} {share:.0%}" for label, share in shown)
+
+
+def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float = 0.45) -> Image:
+    """A copy of the frame with each class but the first in its colour."""
+    import numpy as np
+
+    placed = preprocess.place_mask(mask, *image.shape[:2], fill=UNSEEN)
+    blended = image.copy()
+    for index in range(1, int(mask.max()) + 1):
+        colour = np.array(PALETTE[1 + (index - 1) % (len(PALETTE) - 1)], np.float32)
+        where = placed == index
+        blended[where] = (image[where] * (1 - opacity) + colour * opacity).astype(np.uint8)
+    return blended
+
+
+def caption(image: Image, text: str) -> Image:
+    """A copy with a line of text on a dark strip under the picture; wide enough for the text."""
+    import cv2
+    import numpy as np
+
+    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.6
+    (width, height), baseline = cv2.getTextSize(text, font, size, 1)
+    strip = height + baseline + 12
+    canvas = np.full((image.shape[0] + strip, max(image.shape[1], width + 16), 3), 32, np.uint8)
+    left = (canvas.shape[1] - image.shape[1]) // 2
+    canvas[: image.shape[0], left : left + image.shape[1]] = image
+    cv2.putText(canvas, text, (8, image.shape[0] + height + 6), font, size, (240, 240, 240), 1, cv2.LINE_AA)
+    return canvas

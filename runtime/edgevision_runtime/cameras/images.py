@@ -1,0 +1,64 @@
+"""A folder, a glob or a single picture as a camera, in natural order of the names."""
+
+from __future__ import annotations
+
+import glob
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edgevision_runtime.cameras import IMAGE_SUFFIXES
+from edgevision_runtime.cameras.pacing import Pace
+from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.types import Frame
+
+
+class ImagesCamera:
+    """Pictures from files; one that cannot be decoded is skipped and counted in `unreadable`."""
+
+    def __init__(self, source: str, *, fps: float | None = None) -> None:
+        self.is_live = fps is not None
+        self.unreadable: list[str] = []
+        self._paths = find_images(source)
+        self._pace = Pace(fps)
+        if not self._paths:
+            suffixes = " ".join(sorted(IMAGE_SUFFIXES))
+            raise SourceLost(f"{source}: no pictures", expected=f"files ending in {suffixes}")
+        self.total: int | None = len(self._paths)
+
+    def __iter__(self) -> Iterator[Frame]:
+        import cv2
+        import numpy as np
+
+        for index, path in enumerate(self._paths):
+            self._pace.wait()
+            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+            if image is None:
+                self.unreadable.append(str(path))
+                continue
+            yield Frame(image, index, time.monotonic(), str(path))
+
+    def __enter__(self) -> ImagesCamera:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def find_images(source: str) -> list[Path]:
+    """The pictures of a folder (with its subfolders), a glob or a single file, in natural order."""
+    path = Path(source)
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if not any(part.startswith(".") for part in file.parts[-1:])]
+    elif path.is_file():
+        found = [path]
+    else:
+        found = [Path(name) for name in glob.glob(source, recursive=True)]  # noqa: PTH207 - absolute patterns too
+    pictures = [file for file in found if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(pictures, key=lambda file: _natural(str(file)))
+
+
+def _natural(text: str) -> list[Any]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text)]

@@ -1,0 +1,190 @@
+"""`edgevision-runtime`: what a device does with a bundle. The workstation's `edgevision` has these verbs too."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision_runtime import __version__
+from edgevision_runtime.errors import CheckFailed, UsageError
+
+if TYPE_CHECKING:
+    from edgevision_runtime.bundle import Bundle
+    from edgevision_runtime.selftest import SelftestResult
+
+BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+PUBLIC_KEY = click.option(
+    "--public-key", type=click.Path(path_type=Path), help="Check the signature with this Ed25519 key (PEM)."
+)
+FORMAT = click.option(
+    "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgevision-runtime")
+def edgevision_runtime() -> None:
+    """Run verified vision bundles on this device."""
+
+
+@edgevision_runtime.command()
+@BUNDLE
+@PUBLIC_KEY
+@FORMAT
+def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None:
+    """Show what a bundle holds, after all its checks."""
+    bundle = _open(bundle_path, public_key)
+    document = _describe(bundle)
+    if output_format == "json":
+        click.echo(json.dumps(document, indent=2))
+        return
+    click.echo(f"{bundle.name} {bundle.version} · {bundle.spec.task} · {len(bundle.spec.labels)} labels")
+    click.echo(f"file      {bundle_path} ({bundle_path.stat().st_size / 1e6:.2f} MB)\nsha256    {bundle.sha256}")
+    click.echo(f"signed    {bundle.signed_by or document['signature']}")
+    click.echo(f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}")
+    click.echo(f"contract  {document['contract']}")
+    click.echo(f"golden    {document['golden_vectors']} vectors\n\nvariants")
+    for entry in document["variants"]:
+        click.echo(
+            f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
+            f"  {entry['operators']} operators"
+        )
+
+
+@edgevision_runtime.command()
+@BUNDLE
+@PUBLIC_KEY
+@FORMAT
+@click.option("--variant", help="Only this variant, such as int8.tflite.")
+@click.option("--engine", help="Only this engine: litert, tflite or onnx.")
+def selftest(
+    bundle_path: Path, public_key: Path | None, output_format: str, variant: str | None, engine: str | None
+) -> None:
+    """Recompute the bundle's golden vectors on this machine; exit 1 when anything differs."""
+    from edgevision_runtime.selftest import selftest as prove
+
+    result = prove(_open(bundle_path, public_key), variant=variant, engine=engine)
+    _show_selftest(result, output_format)
+    if not result.has_passed:
+        raise CheckFailed("selftest failed", hint="do not put this bundle live on this machine")
+
+
+@edgevision_runtime.command()
+@BUNDLE
+@PUBLIC_KEY
+@click.option("--source", required=True, help="A device number, v4l2:///dev/video0, a video, a folder or a glob.")
+@click.option("--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, display; repeat.")
+@click.option("--variant", help="Which variant, such as int8.tflite; default: the bundle's own choice.")
+@click.option("--engine", help="litert, tflite or onnx; default: the first that is installed.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the interpreter.")
+@click.option("--policy", type=click.Choice(["latest", "every"]), help="Default: latest if live, every for files.")
+@click.option("--fps", type=click.FloatRange(min=0.01), help="Play files at this pace, as if they were live.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many results.")
+@click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
+@click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
+@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
+    """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
+    from edgevision_runtime.cameras import open_camera, redact
+    from edgevision_runtime.pipeline import RunLimits, run_pipeline
+    from edgevision_runtime.predictor import Predictor, choose
+    from edgevision_runtime.sinks import open_sink
+
+    bundle = _open(bundle_path, public_key)
+    choice = choose(bundle, variant=options["variant"], engine=options["engine"])
+    limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"])
+    with (
+        Predictor(bundle, choice, threads=options["threads"]) as predictor,
+        open_camera(options["source"], fps=options["fps"]) as camera,
+    ):
+        engine = predictor.engine
+        policy = options["policy"] or ("latest" if camera.is_live else "every")
+        if not quiet:
+            click.echo(
+                f"{bundle.name} {bundle.version}, {choice.variant.name} on {engine.name} {engine.version} "
+                f"({engine.kernels}; {choice.reason}), source {redact(options['source'])}, policy {policy}",
+                err=True,
+            )
+        sinks = [open_sink(text, bundle.spec.preprocess) for text in options["sinks"] or ("jsonl",)]
+        summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
+        unreadable = getattr(camera, "unreadable", [])
+    if not quiet:
+        click.echo(
+            f"{summary.inferred} results from {summary.captured} frames in {summary.duration_s:.1f} s "
+            f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.dropped}, "
+            f"too old {summary.too_old}, unreadable {len(unreadable)}",
+            err=True,
+        )
+    for path in unreadable:
+        click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one line on stderr and its exit code."""
+    from edgevision_runtime.cli_main import run_command
+
+    sys.exit(run_command(edgevision_runtime, "edgevision-runtime"))
+
+
+def _open(path: Path, public_key: Path | None) -> Bundle:
+    from edgevision_runtime.bundle import Bundle
+
+    if not path.exists():
+        raise UsageError(f"{path} is not there", expected="an .evb bundle")
+    return Bundle.open(path, public_key=public_key, require_signature=public_key is not None)
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    from edgevision_runtime.golden import read_golden
+
+    return {
+        "name": bundle.name,
+        "version": bundle.version,
+        "task": bundle.spec.task,
+        "created": bundle.manifest.created,
+        "sha256": bundle.sha256,
+        "signature": "present, not checked (--public-key)" if "signature.json" in bundle.members else "none",
+        "signed_by": bundle.signed_by,
+        "labels": list(bundle.spec.labels),
+        "contract": " → ".join(operation.name for operation in bundle.spec.preprocess.operations),
+        "preprocess": bundle.spec.preprocess.to_json(),
+        "golden_vectors": len(read_golden(bundle)),
+        "tools": bundle.manifest.tools,
+        "default_variants": bundle.manifest.default_variants,
+        "variants": [
+            {
+                "name": variant.name,
+                "precision": variant.precision,
+                "size_bytes": len(bundle.read(variant.path)),
+                "input": f"{variant.inputs[0].dtype}{list(variant.inputs[0].shape)}",
+                "output": f"{variant.outputs[0].dtype}{list(variant.outputs[0].shape)}",
+                "operators": len(variant.operators),
+            }
+            for variant in bundle.variants
+        ],
+        "members": bundle.members,
+    }
+
+
+def _show_selftest(result: SelftestResult, output_format: str) -> None:
+    if output_format == "json":
+        from dataclasses import asdict
+
+        click.echo(json.dumps({"passed": result.has_passed, **asdict(result)}, indent=2))
+        return
+    state = "as recorded" if not result.contract_failures else "NOT as recorded"
+    click.echo(f"contract: {result.vectors} golden frames, input tensors {state}")
+    for proof in result.proofs:
+        verdict = "FAIL" if proof.failures else "ok"
+        exact = "bit for bit" if proof.worst_difference == 0 else f"within {proof.worst_difference:.3g}"
+        click.echo(
+            f"{verdict:<4} {proof.variant:<18} on {proof.engine:<20} {exact} (recorded on {proof.compared_with})"
+        )
+    for line in [*result.contract_failures, *(line for proof in result.proofs for line in proof.failures)]:
+        click.echo(f"     {line}", err=True)
+    for name in result.not_run:
+        click.echo(f"skip {name:<18} no engine for it is installed here")

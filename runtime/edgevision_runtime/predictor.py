@@ -1,0 +1,78 @@
+"""From a frame to a prediction: the contract, an engine and the postprocessing of one bundle, in that order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.engines import engines_for, open_engine
+from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.types import Classification, Engine, Frame, ModelSpec, Prediction, Segmentation, Variant
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which variant runs on which engine, and why."""
+
+    variant: Variant
+    engine: str
+    reason: str
+
+
+def choose(bundle: Bundle, *, variant: str | None = None, engine: str | None = None) -> Choice:
+    """Pick a variant and an engine: what was asked for, else the bundle's default for the first installed engine.
+
+    Raises:
+        UsageError: the engine asked for does not run the variant asked for.
+        MissingDependency: no installed engine runs any variant.
+    """
+    if variant is not None:
+        wanted = bundle.variant(variant)
+        names = engines_for(wanted.format)
+        if engine is not None and engine not in names:
+            raise UsageError(f"engine {engine} does not run {variant}", expected=" | ".join(names) or wanted.format)
+        if names:
+            return Choice(wanted, engine or names[0], "asked for")
+    for name, default in bundle.manifest.default_variants.items():
+        candidate = bundle.variant(default)
+        if variant is None and engine in (None, name) and name in engines_for(candidate.format):
+            reason = "asked for" if engine else "the first installed engine that the bundle has a default for"
+            return Choice(candidate, name, reason)
+    wanted_engines = engine or " or ".join(bundle.manifest.default_variants)
+    raise MissingDependency(
+        f"no installed engine runs this bundle ({wanted_engines} would)",
+        hint='pip install "edgevision-runtime[litert]"',
+    )
+
+
+class Predictor:
+    """One variant of a bundle, loaded once. A context manager."""
+
+    def __init__(self, bundle: Bundle, choice: Choice, *, threads: int = 1) -> None:
+        self.spec: ModelSpec = bundle.spec
+        self.choice = choice
+        self.engine: Engine = open_engine(choice.engine, bundle.read(choice.variant.path), threads=threads)
+
+    def predict(self, frame: Frame) -> Prediction:
+        """Classify or segment one frame."""
+        started_s = time.monotonic()
+        outputs = self.engine.infer(self.spec.preprocess(frame.image))
+        head = self.spec.postprocess
+        if self.spec.task == "segment":
+            mask = head.mask(outputs)
+            return Segmentation(frame.index, frame.captured_s, *_times(frame, started_s), mask, self.spec.labels)
+        scores = head.scores(outputs)
+        return Classification(frame.index, frame.captured_s, *_times(frame, started_s), scores, self.spec.labels)
+
+    def __enter__(self) -> Predictor:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.engine.close()
+
+
+def _times(frame: Frame, started_s: float) -> tuple[float, float]:
+    """(age_ms, latency_ms) now."""
+    now_s = time.monotonic()
+    return (now_s - frame.captured_s) * 1e3, (now_s - started_s) * 1e3

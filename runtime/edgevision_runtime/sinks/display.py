@@ -1,0 +1,40 @@
+"""A window on this machine's screen."""
+
+from __future__ import annotations
+
+from edgevision_runtime.annotate import annotate
+from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.errors import MissingDependency
+from edgevision_runtime.types import Frame, Prediction
+
+WINDOW = "edgevision"
+
+
+class DisplaySink:
+    """Shows each annotated frame; needs an OpenCV with windows, which the headless wheel is not."""
+
+    def __init__(self, target: str | None, preprocess: Preprocess) -> None:
+        import cv2
+
+        self._preprocess = preprocess
+        try:
+            cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL)
+        except cv2.error as error:
+            raise MissingDependency(
+                "this OpenCV has no windows",
+                hint="pip uninstall opencv-python-headless; pip install opencv-python (or use --sink video:out.mp4)",
+            ) from error
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Show one frame; Esc or q stops the run."""
+        import cv2
+
+        cv2.imshow(WINDOW, annotate(frame, prediction, self._preprocess))
+        if cv2.waitKey(1) & 0xFF in (27, ord("q")):
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Close the window."""
+        import cv2
+
+        cv2.destroyWindow(WINDOW)

@@ -1,0 +1,63 @@
+"""An annotated video file (mp4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgevision_runtime.annotate import annotate
+from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.errors import UsageError
+from edgevision_runtime.types import Frame, Image, Prediction
+
+DEFAULT_FPS = 10.0
+
+
+class VideoSink:
+    """Writes each annotated frame; pictures of other sizes are fitted into the first one's size."""
+
+    def __init__(self, target: str | None, preprocess: Preprocess) -> None:
+        assert target is not None
+        self._path, self._preprocess = Path(target), preprocess
+        if not self._path.parent.is_dir():
+            raise UsageError(f"{self._path.parent} is not a folder", expected="a folder to write the video into")
+        self._temporary = self._path.with_name(f".{self._path.stem}.part{self._path.suffix or '.mp4'}")
+        self._writer: Any = None
+        self._size = (0, 0)  # (width, height)
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        """Annotate and encode one frame."""
+        picture = annotate(frame, prediction, self._preprocess)
+        if self._writer is None:
+            self._writer = self._open(picture)
+        self._writer.write(_fit(picture, self._size))
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        if self._writer is not None:
+            self._writer.release()
+            self._temporary.replace(self._path)
+
+    def _open(self, picture: Image) -> Any:
+        import cv2
+
+        height, width = picture.shape[:2]
+        self._size = (max(width, 320) // 2 * 2, height // 2 * 2)
+        fourcc = cv2.VideoWriter.fourcc(*"mp4v")
+        writer = cv2.VideoWriter(str(self._temporary), fourcc, DEFAULT_FPS, self._size)
+        if not writer.isOpened():
+            raise UsageError(f"{self._path} cannot be written", expected="a file name ending in .mp4")
+        return writer
+
+
+def _fit(picture: Image, size: tuple[int, int]) -> Image:
+    import cv2
+    import numpy as np
+
+    width, height = size
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    fitted = cv2.resize(picture, (max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale))))
+    canvas = np.full((height, width, 3), 32, np.uint8)
+    top, left = (height - fitted.shape[0]) // 2, (width - fitted.shape[1]) // 2
+    canvas[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return canvas
