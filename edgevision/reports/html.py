@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from edgevision import __version__
 from edgevision_runtime.atomic import write_text
@@ -45,6 +46,25 @@ class Figure:
     is_wide: bool = False  # takes the whole width instead of one of two columns
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A photograph of a gallery: JPEG or PNG bytes, and the lines of text under it."""
+
+    image: bytes
+    caption: str = ""
+    status: str = ""  # pass | fail | inconclusive: the colour of its edge
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Photographs in rows, with a legend of colours when they have masks over them."""
+
+    pictures: Sequence[Picture]
+    caption: str = ""
+    columns: int = 4
+    legend: Sequence[tuple[str, str]] = ()  # (class, CSS colour)
+
+
 @dataclass(frozen=True)
 class Step:
     """One box of a drawn sequence, such as learn → shrink → convert."""
@@ -56,7 +76,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A heading and what stands under it, in this order: text, key figures, steps, table, figures, commands."""
+    """A heading and what stands under it, in the order of the fields."""
 
     title: str
     text: str = ""  # paragraphs separated by an empty line; `code` between backticks
@@ -64,6 +84,7 @@ class Section:
     steps: Sequence[Step] = ()
     table: Table | None = None
     figures: Sequence[Figure] = ()
+    gallery: Gallery | None = None
     commands: str = ""  # a block of commands to copy
 
 
@@ -90,13 +111,14 @@ def render_html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_without_credentials,
     )
     environment.filters["data_uri"] = data_uri
     environment.filters["paragraphs"] = lambda text: [part for part in re.split(r"\n\s*\n", text.strip()) if part]
     environment.filters["code_parts"] = lambda text: text.split("`")
     environment.filters["anchor"] = anchor
     template = environment.get_template("page.html.j2")
-    return redact(template.render(page=page, version=__version__))
+    return template.render(page=page, version=__version__)
 
 
 def data_uri(image: bytes) -> str:
@@ -117,3 +139,8 @@ def data_uri(image: bytes) -> str:
 def anchor(title: str) -> str:
     """The id that the table of contents links to."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _without_credentials(value: object) -> object:
+    """What stands between the braces of the template, before it is escaped."""
+    return redact(value) if isinstance(value, str) and not isinstance(value, Markup) else value

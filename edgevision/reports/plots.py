@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from edgevision.reports.wording import points as points_text
+
 # Okabe and Ito, "Color Universal Design" (2008), without its yellow, which is too light for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 INK, QUIET, GRID = "#1f2328", "#656d76", "#e3e6ea"
@@ -80,7 +82,7 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
     if len(labels) <= 20:
         for row, column in np.ndindex(*matrix.shape):
             if matrix[row, column]:
-                axes.text(column, row, f"{matrix[row, column]:,}", ha="center", va="center", fontsize=9,
+                axes.text(column, row, _count(float(matrix[row, column])), ha="center", va="center", fontsize=9,
                           color="white" if shares[row, column] > 0.55 else INK)  # fmt: skip
     axes.set_title(title, fontsize=11, color=INK)
     return _png(figure)
@@ -202,7 +204,7 @@ def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -
                   color=color, clip_on=False)  # fmt: skip
     axes.axvline(0, color=INK, linewidth=1)
     axes.axvline(100 * limit, color=STATUS_COLORS["fail"], linewidth=1.4, linestyle="--")
-    axes.set_title(f"dashed: the limit, {100 * limit:+.1f} points", fontsize=9, loc="left", color=QUIET)
+    axes.set_title(f"dashed: the limit, {points_text(limit)} points", fontsize=9, loc="left", color=QUIET)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     return _png(figure)
@@ -254,6 +256,13 @@ def _bytes(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} GB"
+
+
+def _count(count: float) -> str:
+    for floor, unit, name in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if count >= floor:
+            return f"{count / unit:.3g} {name}"
+    return f"{int(count):,}"
 
 
 def _short(label: str, length: int = 18) -> str:
