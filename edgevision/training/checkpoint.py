@@ -9,6 +9,7 @@ import dataclasses
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,17 +49,17 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The place of a training's checkpoints; every process of a strategy reads, only the chief writes."""
+    """The place of one process' checkpoints.
 
-    def __init__(self, path: Path, *, is_writer: bool = True) -> None:
-        self.path, self.is_writer = path, is_writer
+    Workers that train together keep two each and `agree` on the newest one that all of them have.
+    """
+
+    def __init__(self, path: Path, *, keep: int = 1, agree: Callable[[int], int] | None = None) -> None:
+        self.path, self.keep, self.agree = path, keep, agree
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write one epoch's folder, then delete the older ones."""
-        if not self.is_writer:
-            return
-        target = self.path / f"epoch-{len(checkpoint.history):05d}"
-        with atomic_folder(target) as folder:
+        """Write one epoch's folder, then delete those that are too old."""
+        with atomic_folder(self._folder(len(checkpoint.history))) as folder:
             for name in ("weights", "optimizer", "best_weights"):
                 _write_arrays(folder / f"{name}.npz", getattr(checkpoint, name))
             state = {
@@ -67,8 +68,8 @@ class CheckpointFolder:
                 "is_finished": checkpoint.is_finished,
             }
             (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        for older in self._folders()[:-1]:
-            shutil.rmtree(older)
+        for epoch in self._epochs()[: -self.keep]:
+            shutil.rmtree(self._folder(epoch))
 
     def load(self) -> Checkpoint | None:
         """The newest checkpoint; None when there is none.
@@ -76,26 +77,31 @@ class CheckpointFolder:
         Raises:
             ModelError: it cannot be read.
         """
-        folders = self._folders()
-        if not folders:
+        newest = max(self._epochs(), default=0)
+        epoch = self.agree(newest) if self.agree else newest
+        if epoch == 0:
             return None
+        folder = self._folder(epoch)
         try:
-            state = json.loads((folders[-1] / "state.json").read_text(encoding="utf-8"))
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
             return Checkpoint(
                 history=tuple(EpochRecord(**record) for record in state["history"]),
                 best_epoch=state["best_epoch"],
                 is_finished=state["is_finished"],
-                weights=_read_arrays(folders[-1] / "weights.npz"),
-                optimizer=_read_arrays(folders[-1] / "optimizer.npz"),
-                best_weights=_read_arrays(folders[-1] / "best_weights.npz"),
+                weights=_read_arrays(folder / "weights.npz"),
+                optimizer=_read_arrays(folder / "optimizer.npz"),
+                best_weights=_read_arrays(folder / "best_weights.npz"),
             )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ModelError(
-                f"{folders[-1]}: {error}", expected="a checkpoint of edgevision", hint="start over with --force"
+                f"{folder}: {error}", expected="a checkpoint of edgevision", hint="start over with --force"
             ) from error
 
-    def _folders(self) -> list[Path]:
-        return sorted(self.path.glob("epoch-[0-9]*"), key=lambda folder: folder.name)
+    def _folder(self, epoch: int) -> Path:
+        return self.path / f"epoch-{epoch:05d}"
+
+    def _epochs(self) -> list[int]:
+        return sorted(int(folder.name.removeprefix("epoch-")) for folder in self.path.glob("epoch-[0-9]*"))
 
 
 def _write_arrays(path: Path, arrays: Arrays) -> None:

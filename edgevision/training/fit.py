@@ -74,9 +74,8 @@ def fit(model: Any, plan: FitPlan, train_data: Any, val_data: Any, hooks: FitHoo
     hooks = hooks or FitHooks()
     steps = _steps(train_data)
     with model.distribute_strategy.scope():
-        optimizer = make_optimizer(plan, steps)
-        model.compile(optimizer=optimizer, loss=make_loss(plan), metrics=[ConfusionMetric(plan)])
-        optimizer.build(model.trainable_variables)
+        model.compile(optimizer=make_optimizer(plan, steps), loss=make_loss(plan), metrics=[ConfusionMetric(plan)])
+        model.optimizer.build(model.trainable_variables)
     loop = _Loop(model, plan, steps, hooks)
     loop.resume()
     if not loop.is_finished:
