@@ -89,9 +89,10 @@ def selftest(
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
-    from edgevision_runtime.cameras import open_camera, redact
+    from edgevision_runtime.cameras import open_camera
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.predictor import Predictor, choose
+    from edgevision_runtime.report import redact
     from edgevision_runtime.sinks import open_sink
 
     bundle = _open(bundle_path, public_key)

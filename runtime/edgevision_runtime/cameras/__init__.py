@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import importlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,7 +12,6 @@ from edgevision_runtime.errors import UsageError
 from edgevision_runtime.types import Frame
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class Camera(Protocol):
@@ -71,8 +69,3 @@ def open_camera(source: str, *, fps: float | None = None) -> Camera:
     kind = CAMERAS[kind_of(source)]
     camera: Camera = getattr(importlib.import_module(kind.module), kind.type)(source, fps=fps)
     return camera
-
-
-def redact(source: str) -> str:
-    """A source text without the user name and password that a URL may carry."""
-    return CREDENTIALS.sub("***@", source)

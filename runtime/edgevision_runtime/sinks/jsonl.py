@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgevision_runtime.cameras import redact
 from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.report import redact
 from edgevision_runtime.types import Classification, Frame, Prediction
 
 TOP = 3

@@ -1,0 +1,198 @@
+"""The verb `convert`: a run directory or a foreign model becomes a draft bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.console import Console, table
+from edgevision.cli.options import (
+    console_options,
+    force_option,
+    output_option,
+    parse_numbers,
+    parse_size,
+    report_option,
+    seed_option,
+)
+from edgevision_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevision.packing.calibration_images import CalibrationImages
+    from edgevision.packing.source_model import SourceModel, Statement
+    from edgevision_converters.plan import Conversion
+    from edgevision_runtime.bundle import Bundle
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@output_option("The bundle to write, such as out.evb.")
+@click.option("--to", "formats", default="tflite,onnx", show_default=True, help="tflite, onnx.")
+@click.option(
+    "--precision",
+    "precisions",
+    default="float32,int8",
+    show_default=True,
+    help="float32, float16, int8, dynamic, int16x8.",
+)
+@click.option("--calib", help="Images to calibrate with: a folder or a named set. A run brings its own training split.")
+@click.option("--samples", type=click.IntRange(1), default=200, show_default=True, help="How many of them.")
+@click.option(
+    "--io-dtype",
+    type=click.Choice(["float32", "int8", "uint8"]),
+    default="int8",
+    show_default=True,
+    help="Input and output of int8 .tflite files.",
+)
+@click.option("--batch", type=click.Choice(["1", "dynamic"]), default="1", show_default=True)
+@click.option("--name", help="Name of the bundle; default: that of the run or file.")
+@click.option("--version", "version", default="0.1.0", show_default=True, help="Semantic version of the bundle.")
+@click.option("--task", type=click.Choice(["classify", "segment"]), help="Foreign model: what it does.")
+@click.option("--labels", help="Foreign model: a file with one label a line, or a,b,c.")
+@click.option("--preprocess", type=click.Path(path_type=Path), help="Foreign model: its contract as JSON, or:")
+@click.option("--resize", type=click.Choice(["squash", "fit_shortest", "letterbox"]), help="… how frames are resized,")
+@click.option("--size", metavar="H,W", help="… to which size,")
+@click.option("--pad", type=click.IntRange(0, 255), help="… letterbox: grey level around the picture,")
+@click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), help="… which colour order it reads,")
+@click.option("--scale", type=float, default=1.0, help="… x * scale,")
+@click.option("--mean", help="… minus the mean (one or three numbers; 0 for none),")
+@click.option("--std", help="… divided by the std (1 for none),")
+@click.option("--layout", type=click.Choice(["NHWC", "NCHW"]), default="NHWC", help="… and the order of axes.")
+@click.option("--activation", type=click.Choice(["none", "softmax"]), help="Foreign classifier: still to be applied.")
+@click.option("--output-index", type=click.IntRange(0), default=0, help="Foreign model: which output is the answer.")
+@click.option("--threshold", type=float, help="Foreign segmenter with one channel: above it is class 1.")
+@seed_option
+@report_option
+@force_option
+@console_options
+def convert(console: Console, source: Path, output: Path, force: bool, report: Path | None, **options: Any) -> None:
+    """Convert a run directory or a model (.keras, .h5, SavedModel, .tflite, .onnx) into a bundle."""
+    from edgevision.packing.draft import DraftPlan, make_draft
+    from edgevision.packing.source_model import open_source_model
+    from edgevision.reports.envelope import Stopwatch
+    from edgevision_runtime.atomic import refuse_to_overwrite
+
+    watch = Stopwatch()
+    refuse_to_overwrite(output, force=force)
+    model = open_source_model(source, _statement(options))
+    plan = DraftPlan(
+        name=options["name"] or bundle_name(source),
+        version=options["version"],
+        formats=tuple(options["formats"].split(",")),
+        precisions=tuple(options["precisions"].split(",")),
+        io_dtype=options["io_dtype"],
+        batch=None if options["batch"] == "dynamic" else 1,
+        force=force,
+    )
+    images = _images(console, model, plan.precisions, options)
+    with _progress(console) as on_progress:
+        bundle, conversion = make_draft(output, model, plan, images, on_progress)
+    _show(console, bundle, conversion)
+    if report is not None:
+        _envelope(watch, source, bundle, conversion).write(report)
+    data = options["calib"] or model.data or "DATA"
+    splits = f" --splits {model.splits}" if model.splits else ""
+    console.next_step(output, f"edgevision verify {output} --data {data}{splits} --report verify.json")
+
+
+def bundle_name(source: Path) -> str:
+    """A bundle name from a file name: lower case, other characters as dashes."""
+    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in source.resolve().stem.lower())
+    return kept.strip("._-")[:63] or "model"
+
+
+def _statement(options: dict[str, Any]) -> Statement:
+    from edgevision.packing.source_model import Statement, parse_labels, read_preprocess
+
+    return Statement(
+        task=options["task"],
+        labels=parse_labels(options["labels"]) if options["labels"] else None,
+        preprocess=read_preprocess(options["preprocess"]) if options["preprocess"] else None,
+        resize=options["resize"],
+        size=parse_size(options["size"]) if options["size"] else None,
+        pad=options["pad"],
+        color=options["color"],
+        mean=parse_numbers(options["mean"]) if options["mean"] else None,
+        std=parse_numbers(options["std"]) if options["std"] else None,
+        scale=options["scale"],
+        layout=options["layout"],
+        activation=options["activation"],
+        output=options["output_index"],
+        threshold=options["threshold"],
+    )
+
+
+def _images(
+    console: Console, model: SourceModel, precisions: tuple[str, ...], options: dict[str, Any]
+) -> CalibrationImages:
+    """The calibration images: of --calib, or of a run's own training split; never silently something else."""
+    from edgevision.packing.calibration_images import calibration_images, noise_images
+
+    source = options["calib"] or model.data
+    if source is None:
+        calibrated = [name for name in precisions if name in ("int8", "int16x8")]
+        if calibrated:
+            raise UsageError(
+                f"{calibrated[0]} needs images to learn its ranges from",
+                hint="--calib DATA: a folder of a hundred or more pictures like the real ones",
+            )
+        console.warn("no --calib: float agreement is checked on random noise, not on real images")
+        return noise_images(model.spec.preprocess, count=8, seed=options["seed"])
+    splits = None if options["calib"] else model.splits
+    images = calibration_images(
+        source, model.spec.preprocess, count=options["samples"], seed=options["seed"], splits=splits
+    )
+    console.log(f"calibrating with {len(images.tensors)} images of {source} (split: {images.split})")
+    return images
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Say each new step once, in the log."""
+    said: set[str] = set()
+
+    def on_progress(label: str, done: int, total: int) -> None:
+        if label not in said:
+            said.add(label)
+            console.log(f"{label} …")
+
+    yield on_progress
+
+
+def _show(console: Console, bundle: Bundle, conversion: Conversion) -> None:
+    rows, documents = [], []
+    for model in conversion.models:
+        variant = model.variant
+        difference = conversion.reference_difference.get(variant.name)
+        shown = "" if difference is None else f"{difference:.2g}"
+        rows.append(
+            [variant.name, f"{len(model.data) / 1e3:.1f}", variant.inputs[0].dtype, shown, len(variant.operators)]
+        )
+        documents.append({"variant": variant.name, "size_bytes": len(model.data), "difference": difference})
+        for note in model.notes:
+            console.log(f"{variant.name}: {note}")
+    for skipped in conversion.skipped:
+        console.warn(f"{skipped.format} {skipped.precision} was not made: {skipped.reason}")
+    headers = ["variant", "kB", "input", "max |Δ| to source", "operators"]
+    console.result(
+        table(headers, rows, right=(1, 3, 4)),
+        {"path": str(bundle.path), "sha256": bundle.sha256, "variants": documents},
+    )
+
+
+def _envelope(watch: Any, source: Path, bundle: Bundle, conversion: Conversion) -> Any:
+    from edgevision.reports.envelope import Report, file_input
+
+    return Report(
+        command="convert",
+        status="pass",
+        started=watch.started,
+        duration_s=watch.duration_s,
+        inputs={"source": file_input(source)},
+        metrics={"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}, **conversion.report},
+        next=(f"edgevision verify {bundle.path} --data DATA --report verify.json",),
+    )

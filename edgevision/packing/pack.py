@@ -1,0 +1,87 @@
+"""Turn a draft bundle into a release: evidence, golden vectors and a model card, re-proven before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevision.data.dataset import Sample
+from edgevision.packing.card import model_card
+from edgevision.packing.golden_vectors import golden_vectors
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.bundle_writer import BundleChanges, rewrite_bundle
+from edgevision_runtime.errors import CheckFailed, Inconclusive, UsageError
+from edgevision_runtime.golden import FOLDER
+from edgevision_runtime.report import Report, read_report
+from edgevision_runtime.selftest import SelftestResult, selftest
+
+EVIDENCE = ("verify", "bench", "blame", "calibrate")  # reports that a bundle may carry, by the command that made them
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """What a release adds to a draft."""
+
+    version: str | None = None  # None: as the draft
+    name: str | None = None
+    reports: tuple[Path, ...] = ()  # written by `--report`; a verify report is a must
+    license_file: Path | None = None
+    golden: int = 6
+    allows_inconclusive: bool = False
+    force: bool = False
+
+
+def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -> tuple[Bundle, SelftestResult]:
+    """Write a release bundle and prove it on this machine; `samples` are held-out images for the golden vectors.
+
+    Raises:
+        UsageError: a report that is missing, unreadable, or of another bundle.
+        CheckFailed: the verification failed, or the new bundle does not pass its own selftest.
+        Inconclusive: the verification was inconclusive and that was not allowed.
+    """
+    evidence = _evidence(draft, plan)
+    extra = {**evidence, **golden_vectors(draft, samples, plan.golden)}
+    reports = {name: draft.read(name) for name in draft.members if name.startswith("reports/")}
+    version = plan.version or draft.version
+    extra["MODEL_CARD.md"] = model_card(draft, version, {**reports, **evidence}).encode()
+    if plan.license_file is not None:
+        extra["LICENSE"] = plan.license_file.read_bytes()
+    stale = [name for name in draft.members if name.startswith(FOLDER)]
+    if stale:
+        raise UsageError(f"{draft.path} holds golden vectors already", expected="a draft that convert wrote")
+    released = rewrite_bundle(path, draft, BundleChanges(plan.name, version, extra=extra), force=plan.force)
+    proof = selftest(released)
+    if not proof.has_passed:
+        path.unlink()
+        raise CheckFailed(f"{path} does not pass its own selftest on this machine", hint="please report this")
+    return released, proof
+
+
+def _evidence(draft: Bundle, plan: PackPlan) -> dict[str, bytes]:
+    """The reports as members; a verify report must be there, be of this bundle, and not say fail."""
+    members = {}
+    verdicts: list[Report] = []
+    for file in plan.reports:
+        report = read_report(file)
+        if report.command not in EVIDENCE:
+            raise UsageError(f"{file} is a report of {report.command}", expected=" | ".join(EVIDENCE))
+        described = report.inputs.get("bundle", {}).get("sha256")
+        if described != draft.sha256:
+            raise UsageError(
+                f"{file} is about another bundle (sha256 {str(described)[:12]}…)",
+                expected=f"{draft.sha256[:12]}… ({draft.path})",
+                hint="verify this bundle again",
+            )
+        members[f"reports/{report.command}.json"] = file.read_bytes()
+        if report.command == "verify":
+            verdicts.append(report)
+    if not verdicts:
+        raise UsageError(
+            f"{draft.path} comes without evidence", hint=f"edgevision verify {draft.path} --data … --report verify.json"
+        )
+    if verdicts[0].status == "inconclusive" and not plan.allows_inconclusive:
+        raise Inconclusive("the verification was inconclusive", hint="verify on more images or --allow-inconclusive")
+    if verdicts[0].status not in ("pass", "inconclusive"):
+        raise CheckFailed(f"the verification says {verdicts[0].status}", hint="see the report; do not ship this")
+    return members
