@@ -1,0 +1,237 @@
+"""Measure what every variant costs on this machine: load, latency, memory and size, each in a fresh process."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgevision.fidelity.observe import Advance, Skipped
+from edgevision.reports.envelope import Check, Finding, Report, environment, read_report
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.engines import ENGINES, engines_for, installed_version
+from edgevision_runtime.errors import EdgeVisionError, MissingDependency, UsageError
+from edgevision_runtime.types import Variant
+
+WORKER = "edgevision.fidelity.bench_worker"
+COMPARED = ("p50_ms", "rss_peak_mb", "size_bytes")  # load and first inference vary too much from run to run
+FRAME_SIZE = (480, 640)  # height, width of the frames that go through the contract
+SLOWEST_JOB_S = 900
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """How to measure."""
+
+    threads: tuple[int, ...] = (1,)
+    runs: int = 50
+    warmup: int = 5
+    engines: tuple[str, ...] | None = None  # None: all that are installed
+    variants: tuple[str, ...] | None = None  # None: all
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in self.engines or ():
+            if name not in ENGINES:
+                raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES))
+        if self.runs < 1 or self.warmup < 0 or not self.threads or min(self.threads) < 1:
+            raise UsageError("bench needs at least one run, one thread and no negative warm-up")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One variant on one engine with one number of threads."""
+
+    variant: str
+    precision: str
+    format: str
+    engine: str
+    engine_version: str
+    kernels: str
+    threads: int
+    load_ms: float  # importing the engine's library and building the interpreter
+    first_ms: float  # first inference
+    mean_ms: float  # inference, as are the percentiles
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    frame_p50_ms: float  # contract + inference + postprocess of one 640×480 frame
+    fps: float  # frames per second of that, one after another
+    rss_peak_mb: float | None  # of the whole process; 10⁶ bytes
+    rss_model_mb: float | None  # what loading and running the model added
+    size_bytes: int
+    size_gz_bytes: int
+    samples_ms: tuple[float, ...] = field(default=(), repr=False)  # every inference
+
+    @property
+    def key(self) -> str:
+        """What a baseline finds it by: int8.tflite@litert/threads=1."""
+        return f"{self.variant}@{self.engine}/threads={self.threads}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All measurements of a bundle."""
+
+    measurements: tuple[Measurement, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def bench(bundle: Bundle, plan: BenchPlan, advance: Advance = lambda note: None) -> Bench:
+    """Measure every variant on every engine present with every number of threads.
+
+    Raises:
+        MissingDependency: an engine that the plan names is not installed.
+        ModelError: a variant that the plan names is not in the bundle.
+    """
+    measurements, skipped = [], []
+    for job in jobs(bundle, plan):
+        try:
+            measurements.append(_measure(bundle, job, plan))
+        except EdgeVisionError as error:
+            skipped.append(Skipped(job.variant.name, job.engine, str(error)))
+        advance(f"{job.variant.name} on {job.engine}")
+    return Bench(tuple(measurements), tuple(skipped))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process to start."""
+
+    variant: Variant
+    engine: str
+    threads: int
+
+
+def jobs(bundle: Bundle, plan: BenchPlan) -> list[Job]:
+    """What `bench` will measure, in order."""
+    for name in plan.engines or ():
+        if installed_version(name) is None:
+            kind = ENGINES[name]
+            raise MissingDependency(
+                f"engine {name} is not installed", hint=f'pip install "edgevision-runtime[{kind.extra}]"'
+            )
+    chosen = bundle.variants if plan.variants is None else tuple(bundle.variant(name) for name in plan.variants)
+    return [
+        Job(variant, engine, threads)
+        for variant in chosen
+        for engine in engines_for(variant.format)
+        if plan.engines is None or engine in plan.engines
+        for threads in plan.threads
+    ]
+
+
+def compare(
+    measurements: Sequence[Measurement], baseline: Path, max_regress: float
+) -> tuple[list[Check], list[Finding]]:
+    """Hold measurements against an earlier report, like with like; what stands on one side only is a finding.
+
+    Raises:
+        UsageError: the baseline is not a report of `bench`.
+    """
+    old = read_report(baseline)
+    if old.command != "bench":
+        raise UsageError(f"{baseline} is a report of {old.command!r}", expected="one that bench --report wrote")
+    before = {row["key"]: row for row in old.metrics.get("measurements", [])}
+    now = {measurement.key: measurement for measurement in measurements}
+    checks = [
+        Check.judged(f"{key}/{name}", getattr(now[key], name), "<=", before[key][name] * (1 + max_regress))
+        for key in now
+        for name in COMPARED
+        if key in before and before[key].get(name) is not None and getattr(now[key], name) is not None
+    ]
+    findings = [Finding("W401", f"{key} is not in the baseline") for key in now if key not in before]
+    findings += [Finding("W402", f"{key} is in the baseline and was not measured") for key in before if key not in now]
+    findings += _other_machine(old)
+    return checks, findings
+
+
+def to_json(measurement: Measurement) -> dict[str, Any]:
+    """The form in reports, with its key, rounded to what a clock can tell, without the samples."""
+    document = {name: value for name, value in asdict(measurement).items() if name != "samples_ms"}
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in document.items()}
+    return {"key": measurement.key, **rounded}
+
+
+def parse_regress(text: str) -> float:
+    """`10%` or `0.1` as a share.
+
+    Raises:
+        UsageError: anything else.
+    """
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise UsageError(f"--max-regress {text!r}", expected="such as 10% or 0.1") from error
+    if not 0 <= share < 100:
+        raise UsageError(f"--max-regress {text!r}", expected="0 or more, such as 10%")
+    return share
+
+
+def _measure(bundle: Bundle, job: Job, plan: BenchPlan) -> Measurement:
+    content = bundle.read(job.variant.path)
+    with tempfile.NamedTemporaryFile(suffix=f".{job.variant.format}") as file:
+        file.write(content)
+        file.flush()
+        measured = _run_worker(
+            {
+                "model": file.name,
+                "engine": job.engine,
+                "threads": job.threads,
+                "runs": plan.runs,
+                "warmup": plan.warmup,
+                "seed": plan.seed,
+                "frame_size": FRAME_SIZE,
+                "preprocess": bundle.spec.preprocess.to_json(),
+                "postprocess": bundle.spec.postprocess.to_json(),
+            }
+        )
+    return Measurement(
+        variant=job.variant.name,
+        precision=job.variant.precision,
+        format=job.variant.format,
+        engine=job.engine,
+        threads=job.threads,
+        size_bytes=len(content),
+        size_gz_bytes=len(gzip.compress(content, 9, mtime=0)),
+        **{**measured, "samples_ms": tuple(measured["samples_ms"])},
+    )
+
+
+def _run_worker(job: dict[str, Any]) -> dict[str, Any]:
+    """Start a fresh interpreter for one job.
+
+    Raises:
+        EdgeVisionError: it failed; the message is its last line on stderr.
+    """
+    try:
+        process = subprocess.run(
+            [sys.executable, "-P", "-m", WORKER], input=json.dumps(job), capture_output=True, text=True,
+            timeout=SLOWEST_JOB_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise EdgeVisionError(f"did not end within {SLOWEST_JOB_S} s", hint="measure fewer --runs") from error
+    if process.returncode != 0:
+        lines = process.stderr.strip().splitlines() or [f"ended with code {process.returncode}"]
+        raise EdgeVisionError(lines[-1])
+    document: dict[str, Any] = json.loads(process.stdout)
+    return document
+
+
+def _other_machine(old: Report) -> Iterator[Finding]:
+    here = environment()
+    if old.env.get("cpu") != here.get("cpu"):
+        yield Finding("W403", f"the baseline was measured on {old.env.get('cpu')}, this is {here.get('cpu')}")
+
+
+def largest(measurements: Iterable[Measurement], name: str) -> float | None:
+    """The largest known value of a field; None when none is known."""
+    known = [getattr(measurement, name) for measurement in measurements]
+    return max((value for value in known if value is not None), default=None)

@@ -1,0 +1,197 @@
+"""What `verify` and `bench` say: a table for people, rows and a report for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgevision.cli.console import table
+from edgevision.fidelity.bench import Bench, Measurement
+from edgevision.fidelity.bench import to_json as measurement_to_json
+from edgevision.fidelity.gate import Result
+from edgevision.fidelity.images import ImageSet
+from edgevision.fidelity.observe import Skipped
+from edgevision.fidelity.statistics import Estimate
+from edgevision.fidelity.verify import Verification, what_would_settle
+from edgevision.reports.envelope import Check, Finding, Report, Stopwatch, verdict
+from edgevision_runtime.bundle import Bundle
+
+VERIFY_HEADERS = (
+    "variant", "engine", "MB", "metric", "95 %", "difference", "95 %", "agreement", "95 %", "ms", "verdict",
+)  # fmt: skip
+VERIFY_RIGHT = (2, 3, 5, 7, 9)
+BENCH_HEADERS = (
+    "variant", "engine", "threads", "load ms", "first", "mean", "p50", "p90", "p95", "p99", "frame", "fps", "peak MB",
+    "MB", "gz MB",
+)  # fmt: skip
+BENCH_RIGHT = tuple(range(2, 15))
+
+
+@dataclass(frozen=True)
+class DeviceAnswer:
+    """What `--device` adds to a report."""
+
+    name: str
+    checks: tuple[Check, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+NO_DEVICE = DeviceAnswer("")
+
+
+def verify_rows(results: Sequence[Result]) -> list[list[str]]:
+    """Rows under VERIFY_HEADERS; differences in points (hundredths of the metric)."""
+    return [
+        [
+            result.variant,
+            f"{result.engine} {result.engine_version}",
+            f"{result.size_bytes / 1e6:.3f}",
+            share(result.metric.value),
+            interval(result.metric),
+            points(result.difference.value) if result.difference else "",
+            interval(result.difference, in_points=True) if result.difference else "",
+            share(result.agreement.value) if result.agreement else "",
+            interval(result.agreement) if result.agreement else "",
+            f"{result.ms_per_image:.2f}",
+            result.status,
+        ]
+        for result in results
+    ]
+
+
+def verify_text(verification: Verification) -> str:
+    """The table, what was skipped, and the verdict with what it means."""
+    gate = verification.plan
+    headers = [verification.metric if header == "metric" else header for header in VERIFY_HEADERS]
+    lines = [table(headers, verify_rows(verification.results), VERIFY_RIGHT), ""]
+    lines += skipped_lines(verification.skipped)
+    lines.append(
+        f"{verification.images} images; a variant passes when the 95 % intervals lie within: {verification.metric} at "
+        f"most {100 * gate.max_drop:g} points below the reference, agreement at least {100 * gate.min_agreement:g} %"
+    )
+    for check in verification.checks:
+        if check.status != "pass":
+            low, high = check.ci95 or (math.nan, math.nan)
+            measured = f"{check.value:.4f} [{low:.4f}, {high:.4f}]"
+            lines.append(f"{check.status}: {check.id} is {measured}, limit {check.op} {check.limit:g}")
+    verdict_line = f"verdict: {verification.status}"
+    if verification.status == "inconclusive":
+        verdict_line += f" ({what_would_settle(verification)})"
+    return "\n".join([*lines, verdict_line])
+
+
+def verify_report(
+    verification: Verification, bundle: Bundle, images: ImageSet, watch: Stopwatch, device: DeviceAnswer = NO_DEVICE
+) -> Report:
+    """The envelope of a verification."""
+    checks = (*verification.checks, *device.checks)
+    metrics = {
+        "metric": verification.metric,
+        "images": verification.images,
+        "reference": verification.results[0].name,
+        "max_drop": verification.plan.max_drop,
+        "min_agreement": verification.plan.min_agreement,
+        "more_images": verification.more_images,
+        "seed": verification.plan.seed,
+        "results": [result_to_json(result) for result in verification.results],
+        "skipped": [vars(skip) for skip in verification.skipped],
+        "timing": {**vars(verification.timing), "overhead": verification.timing.overhead},
+    }
+    return Report(
+        command="verify",
+        status=verdict(checks),
+        started=watch.started,
+        duration_s=watch.duration_s,
+        inputs={
+            "bundle": {"path": str(bundle.path), "sha256": bundle.sha256, "version": bundle.version},
+            "data": {
+                "path": images.source, "split": images.split, "images": len(images.samples),
+                "fingerprint": images.fingerprint(),
+            },
+        },
+        checks=checks,
+        metrics=metrics,
+        warnings=(*verification.warnings, *device.findings),
+        next=_next(verification, bundle),
+    )  # fmt: skip
+
+
+def result_to_json(result: Result) -> dict[str, Any]:
+    """One row of `metrics.results`."""
+    plain = {name: value for name, value in vars(result).items() if name not in ("checks", "worst")}
+    document = {name: _estimate(value) if isinstance(value, Estimate) else value for name, value in plain.items()}
+    worst = [{"path": str(image.path), "agreement": image.agreement, "note": image.note} for image in result.worst]
+    return {"name": result.name, **document, "status": result.status, "worst": worst}
+
+
+def bench_rows(measurements: Sequence[Measurement]) -> list[list[str]]:
+    """Rows under BENCH_HEADERS."""
+    return [
+        [
+            row.variant, f"{row.engine} {row.engine_version}", str(row.threads), f"{row.load_ms:.1f}",
+            f"{row.first_ms:.2f}", f"{row.mean_ms:.3f}", f"{row.p50_ms:.3f}", f"{row.p90_ms:.3f}", f"{row.p95_ms:.3f}",
+            f"{row.p99_ms:.3f}", f"{row.frame_p50_ms:.3f}", f"{row.fps:.0f}",
+            "" if row.rss_peak_mb is None else f"{row.rss_peak_mb:.1f}", f"{row.size_bytes / 1e6:.3f}",
+            f"{row.size_gz_bytes / 1e6:.3f}",
+        ]
+        for row in measurements
+    ]  # fmt: skip
+
+
+def bench_text(measured: Bench, checks: Sequence[Check]) -> str:
+    """The table, what was skipped, and what regressed."""
+    lines = [table(BENCH_HEADERS, bench_rows(measured.measurements), BENCH_RIGHT), ""]
+    lines += skipped_lines(measured.skipped)
+    lines.append("mean and percentiles: inference alone; frame, fps: contract + inference + postprocess of 640×480")
+    for check in checks:
+        if check.status != "pass":
+            lines.append(f"{check.status}: {check.id} is {check.value:.4g}, limit {check.op} {check.limit:.4g}")
+    return "\n".join(lines)
+
+
+def bench_metrics(measured: Bench) -> dict[str, Any]:
+    """The metrics of the envelope; `compare` reads them back."""
+    return {
+        "measurements": [measurement_to_json(row) for row in measured.measurements],
+        "skipped": [vars(skip) for skip in measured.skipped],
+    }
+
+
+def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
+    """One line per engine and reason."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for skip in skipped:
+        reasons.setdefault((skip.engine, skip.reason), []).append(skip.variant)
+    return [f"skipped on {engine}: {', '.join(names)}: {reason}" for (engine, reason), names in reasons.items()]
+
+
+def share(value: float) -> str:
+    """0.9512 as `95.12 %`."""
+    return "unknown" if math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def points(value: float) -> str:
+    """-0.0123 as `-1.23`."""
+    return "unknown" if math.isnan(value) else f"{100 * value:+.2f}"
+
+
+def interval(estimate: Estimate, *, in_points: bool = False) -> str:
+    """`[90.1, 97.3]`, in hundredths; nothing when nothing is known."""
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return "unknown"
+    sign = "+" if in_points else ""
+    return f"[{100 * estimate.low:{sign}.2f}, {100 * estimate.high:{sign}.2f}]"
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "ci95": list(estimate.ci95)}
+
+
+def _next(verification: Verification, bundle: Bundle) -> tuple[str, ...]:
+    if verification.status == "pass":
+        return (f"edgevision bench {bundle.path}", f"edgevision pack {bundle.path}")
+    if verification.status == "inconclusive":
+        return (f"edgevision verify {bundle.path} --data MORE_IMAGES",)
+    return ("edgevision quantize RUN -o RUN2  # quantization-aware training wins back what int8 lost",)
