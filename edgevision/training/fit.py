@@ -29,6 +29,7 @@ class FitProgress:
     epochs: int
     step: int  # finished in this epoch
     steps: int
+    metric: str  # macro_f1 | mean_iou
     record: EpochRecord | None = None
 
 
@@ -129,7 +130,7 @@ class _Loop:
         self.epoch_started_s = monotonic()
 
     def report_step(self, step: int) -> None:
-        self._say(FitProgress(len(self.history) + 1, self.plan.epochs, step, self.steps))
+        self._say(FitProgress(len(self.history) + 1, self.plan.epochs, step, self.steps, self.plan.metric))
 
     def end_epoch(self, logs: dict[str, float]) -> None:
         record = self._record(logs)
@@ -148,7 +149,7 @@ class _Loop:
         self.is_finished = has_stopped or record.epoch >= self.plan.epochs
         self.model.stop_training = self.is_finished
         self._save(weights)
-        self._say(FitProgress(record.epoch, self.plan.epochs, self.steps, self.steps, record))
+        self._say(FitProgress(record.epoch, self.plan.epochs, self.steps, self.steps, self.plan.metric, record))
 
     def _record(self, logs: dict[str, float]) -> EpochRecord:
         name = self.plan.metric

@@ -1,0 +1,196 @@
+"""The verbs that learn."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.options import console_options, force_option, output_option, parse_numbers, parse_size, seed_option
+from edgevision_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevision.training.fit import FitProgress
+    from edgevision.training.plan import TrainPlan
+    from edgevision.training.train import TrainHooks, TrainResult
+    from edgevision_runtime.contract import Preprocess
+
+EPILOG = """\b
+Examples:
+  edgevision train traffic-lights -o runs/lights
+  edgevision train photos/ -o runs/mine --arch mobilenet_v2 --weights imagenet --freeze --fine-tune-epochs 5
+  edgevision train lungs -o runs/lungs --task segment --image-size 96"""
+
+network_options = (
+    click.option("--task", type=click.Choice(["classify", "segment"]), help="What the data must be for."),
+    click.option("--arch", help="Architecture. [default: cnn to classify, unet_tiny to segment]"),
+    click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the architecture."),
+    click.option("--image-size", metavar="H,W", help="Pixels the network sees. [default: the architecture's]"),
+    click.option("--weights", metavar="imagenet|NAME|PATH", help="Start from weights learned elsewhere."),
+    click.option("--freeze", is_flag=True, help="Train only what is behind the backbone."),
+    click.option(
+        "--fine-tune-epochs", type=click.IntRange(0), default=0, help="Then train everything, at a tenth of the rate."
+    ),
+)
+data_options = (
+    click.option(
+        "--augment",
+        metavar="NAME=AMOUNT,…",
+        help="none | light | strong | such as flip,rotate=10,brightness=0.2. [default: light]",
+    ),
+    click.option("--split", default="0.7,0.15,0.15", show_default=True, help="Shares of train, val and test."),
+    click.option("--group-by", metavar="REGEX", help="Keep file names with the same match on one side of the split."),
+    click.option("--preprocess", type=click.Path(path_type=Path), help="The whole contract, as JSON."),
+    click.option("--resize", type=click.Choice(["squash", "fit_shortest", "letterbox"]), help="[default: squash]"),
+    click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), help="[default: rgb]"),
+)
+fit_options = (
+    click.option("--epochs", type=click.IntRange(1), help="[default: 20]"),
+    click.option("--batch", type=click.IntRange(1), default=32, show_default=True),
+    click.option("--learning-rate", type=float, default=1e-3, show_default=True),
+    click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True),
+    click.option("--schedule", type=click.Choice(["constant", "cosine", "step"]), default="cosine", show_default=True),
+    click.option("--early-stopping", type=click.IntRange(1), metavar="N", help="Stop after N epochs without gain."),
+    click.option(
+        "--loss",
+        type=click.Choice(["cross-entropy", "dice", "cross-entropy+dice"]),
+        help="[default: cross-entropy to classify, cross-entropy+dice to segment]",
+    ),
+    click.option("--label-smoothing", type=float, default=0.0, show_default=True),
+    click.option(
+        "--class-weights", metavar="balanced|none|FILE", help="[default: balanced to classify, none to segment]"
+    ),
+)
+machine_options = (
+    click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits; weights stay float32."),
+    click.option(
+        "--strategy", type=click.Choice(["none", "mirrored", "multiworker"]), default="none", show_default=True
+    ),
+    click.option("--tensorboard", is_flag=True, help="Write a TensorBoard log into the run."),
+    click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same plan."),
+)
+
+
+def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command(epilog=EPILOG)
+@click.argument("data")
+@output_option("The run directory to write.")
+@_all(*network_options, *data_options, *fit_options, *machine_options)
+@seed_option
+@force_option
+@console_options
+def train(console: Console, output: Path, resume: bool, force: bool, tensorboard: bool, **arguments: Any) -> None:
+    """Train a model on DATA: a folder per class, images/ + masks/ + classes.txt, or a named data set."""
+    plan = _plan(**arguments)
+    from edgevision.training.train import train as run_training
+    from edgevision.training.unfinished import Target
+
+    try:
+        with _hooks(console, tensorboard) as hooks:
+            result = run_training(plan, Target(output, resume, force), hooks)
+    except KeyboardInterrupt:
+        console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
+        raise
+    _report(console, result)
+
+
+def _plan(data: str, **given: Any) -> TrainPlan:
+    """The plan that the flags ask for."""
+    from edgevision.training.plan import DataPlan, NetworkPlan, TrainPlan
+
+    shares = parse_numbers(given.pop("split"))
+    if len(shares) != 3:
+        raise UsageError(f"--split has {len(shares)} shares", expected="train,val,test such as 0.7,0.15,0.15")
+    size = given.pop("image_size")
+    return TrainPlan(
+        data=DataPlan(data, (shares[0], shares[1], shares[2]), given.pop("group_by"), given.pop("augment")),
+        network=NetworkPlan(
+            architecture=given.pop("arch"),
+            image_size=parse_size(size) if size else None,
+            **{name: given.pop(name) for name in ("width", "weights", "freeze", "fine_tune_epochs")},
+        ),
+        preprocess=_contract(given, has_size=size is not None),
+        resize=given.pop("resize") or "squash",
+        color=given.pop("color") or "rgb",
+        **given,
+    )
+
+
+def _contract(given: dict[str, Any], *, has_size: bool) -> Preprocess | None:
+    """The contract of `--preprocess FILE`, which says size, resize and colour by itself."""
+    path: Path | None = given.pop("preprocess")
+    if path is None:
+        return None
+    if has_size or given["resize"] or given["color"]:
+        raise UsageError(
+            "--preprocess is the whole contract", expected="no --image-size, --resize or --color beside it"
+        )
+    import json
+
+    from edgevision_runtime.contract import Preprocess
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--preprocess {path}: {error}", expected="a contract as JSON") from error
+    return Preprocess.from_json(document)
+
+
+@contextmanager
+def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
+    """Progress bars per stage, a line per epoch with -v."""
+    from edgevision.training.train import TrainHooks
+
+    with ExitStack() as open_bars:
+        bars: dict[str, Advance] = {}
+        notes: dict[str, str] = {}
+
+        def on_progress(stage: str, progress: FitProgress) -> None:
+            if stage not in bars:
+                open_bars.close()  # the stage before this one
+                left = (progress.epochs - progress.epoch + 1) * progress.steps
+                bars[stage] = open_bars.enter_context(console.progress(left, stage))
+            if progress.record is None:
+                bars[stage](f"epoch {progress.epoch}/{progress.epochs}{notes.get(stage, '')}")
+                return
+            record = progress.record
+            notes[stage] = f", val {progress.metric} {record.val_metric:.3f}"
+            console.detail(
+                f"{stage} epoch {record.epoch}/{progress.epochs}: loss {record.loss:.4f}, val {record.val_loss:.4f}, "
+                f"{progress.metric} {record.metric:.3f}, val {record.val_metric:.3f}, {record.seconds:.1f} s"
+            )
+
+        yield TrainHooks(
+            log=console.log,
+            warn=console.warn,
+            on_progress=on_progress,
+            command=shlex.join(["edgevision", *sys.argv[1:]]),
+            tensorboard=tensorboard,
+        )
+
+
+def _report(console: Console, result: TrainResult) -> None:
+    """The metrics as a table on stdout, and what comes next."""
+    if result.run is None:
+        console.log("this worker is done; the chief writes the run")
+        return
+    from edgevision.training.summary import metrics_table
+
+    headers, rows = metrics_table(result.evaluations)
+    document = {"run": str(result.run.path), **result.run.metrics()}
+    console.result(table(headers, rows, right=range(1, len(headers))), document)
+    console.next_step(result.run.path, f"edgevision convert {result.run.path} -o {result.run.path.name}.evb")

@@ -1,0 +1,66 @@
+"""How much each class counts in the loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevision.training.metrics import IGNORED
+from edgevision_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevision.data.dataset import Dataset
+
+
+def class_weights(choice: str, dataset: Dataset) -> tuple[float, ...] | None:
+    """The weights for `balanced`, `none` (None) or a JSON file, from the training split of `dataset`.
+
+    Raises:
+        UsageError: the file cannot be read, or names a label that is none.
+    """
+    if choice == "none":
+        return None
+    if choice == "balanced":
+        return balanced_weights(_counts(dataset))
+    return read_weights(Path(choice), dataset.labels)
+
+
+def balanced_weights(counts: Sequence[int]) -> tuple[float, ...]:
+    """Every class weighs the same in sum, and the mean weight of a sample is one: total / (classes * count)."""
+    total = sum(counts)
+    return tuple(total / (len(counts) * count) if count else 0.0 for count in counts)
+
+
+def read_weights(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
+    """Read a JSON object of label to number; a label that is not in it weighs 1.
+
+    Raises:
+        UsageError: the file cannot be read, or names a label that is none.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"class weights {path}: {error}", expected="balanced | none | a JSON file") from error
+    if not isinstance(document, dict) or not all(_is_weight(value) for value in document.values()):
+        raise UsageError(f"class weights {path}", expected='an object of label to number, such as {"yellow": 5}')
+    if unknown := sorted(set(document) - set(labels)):
+        raise UsageError(f"class weights {path}: no label is called {unknown[0]!r}", expected=" | ".join(labels))
+    return tuple(float(document.get(label, 1.0)) for label in labels)
+
+
+def _counts(dataset: Dataset) -> list[int]:
+    """Training pictures of each class, or pixels of each class in the training masks."""
+    if dataset.task == "classify":
+        return list(dataset.counts("train").values())
+    counts = np.zeros(IGNORED + 1, np.int64)
+    for sample in dataset.of_split("train"):
+        counts += np.bincount(sample.read_mask(dataset.labels).ravel(), minlength=IGNORED + 1)
+    return [int(count) for count in counts[: len(dataset.labels)]]
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e6

@@ -1,0 +1,148 @@
+"""What `edgevision train` is asked to do, as one checked value; nothing here imports TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgevision.data.splits import SplitPlan
+from edgevision.training.fit_plan import FitPlan
+from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.errors import UsageError
+from edgevision_runtime.operations import Color, Resize
+
+STRATEGIES = ("none", "mirrored", "multiworker")
+DEFAULT_ARCHITECTURE = {"classify": "cnn", "segment": "unet_tiny"}
+DEFAULT_EPOCHS = {"classify": 20, "segment": 20}
+DEFAULT_AUGMENTATION = {"classify": "light", "segment": "light"}
+DEFAULT_LOSS = {"classify": "cross-entropy", "segment": "cross-entropy+dice"}
+DEFAULT_CLASS_WEIGHTS = {"classify": "balanced", "segment": "none"}
+FINE_TUNE_RATE = 0.1  # of the learning rate
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """Which pictures, how they are split and how they are varied."""
+
+    source: str  # a folder or the name of a data set
+    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)  # train, val, test
+    group_by: str | None = None  # regular expression over file names; one group never stands in two splits
+    augment: str | None = None  # as `--augment`; None: the task's default
+
+    def __post_init__(self) -> None:
+        self.split_plan(seed=0)
+
+    def split_plan(self, seed: int) -> SplitPlan:
+        """How the pictures are divided."""
+        return SplitPlan(seed, self.shares, self.group_by)
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """Which network, and what it starts from."""
+
+    architecture: str | None = None  # None: the task's default
+    width: float = 1.0
+    image_size: tuple[int, int] | None = None  # (height, width); None: the architecture's default
+    weights: str | None = None  # a file, `imagenet`, or the name of pinned weights
+    freeze: bool = False  # train head (and decoder) only
+    fine_tune_epochs: int = 0  # then everything, at a tenth of the learning rate
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.width) or self.width <= 0:
+            raise UsageError(f"width is {self.width!r}", expected="a number above 0")
+        if self.fine_tune_epochs < 0:
+            raise UsageError(f"fine-tune epochs is {self.fine_tune_epochs}", expected="0 or more")
+        if self.freeze and self.weights is None:
+            raise UsageError("--freeze keeps random weights as they are", expected="--weights beside it")
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """Everything that decides what a training gives.
+
+    Raises:
+        UsageError: a value that cannot be.
+    """
+
+    data: DataPlan
+    network: NetworkPlan = field(default_factory=NetworkPlan)
+    task: str | None = None  # None: what the data is for
+    preprocess: Preprocess | None = None  # the whole contract; None: resize and colour below
+    resize: str = "squash"
+    color: str = "rgb"
+    epochs: int | None = None  # None: the task's default
+    batch: int = 32
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    early_stopping: int | None = None
+    loss: str | None = None  # None: the task's default
+    label_smoothing: float = 0.0
+    class_weights: str | None = None  # balanced | none | a JSON file of label to number; None: the task's default
+    mixed_precision: bool = False
+    strategy: str = "none"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}", expected="1 or more")
+        if self.strategy not in STRATEGIES:
+            raise UsageError(f"strategy is {self.strategy!r}", expected=" | ".join(STRATEGIES))
+        if self.preprocess is not None and self.preprocess.size is None:
+            raise UsageError("the contract has no fixed output size", expected="a resize operation in it")
+        if self.task is not None:
+            self.fit_plan(self.task, classes=2, class_weights=None)  # a wrong number is said before data is read
+
+    def contract(self, default_size: tuple[int, int]) -> Preprocess:
+        """The preprocessing contract that the model is trained with."""
+        if self.preprocess is not None:
+            return self.preprocess
+        pad = 0 if self.resize == "letterbox" else None
+        size = self.network.image_size or default_size
+        return Preprocess((Resize(size, self.resize, "bilinear", pad), Color(self.color)))
+
+    def fit_plan(self, task: str, classes: int, class_weights: tuple[float, ...] | None) -> FitPlan:
+        """The plan of the (first) fitting."""
+        return FitPlan(
+            task=task,
+            classes=classes,
+            epochs=DEFAULT_EPOCHS.get(task, 1) if self.epochs is None else self.epochs,
+            learning_rate=self.learning_rate,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            loss=self.loss or DEFAULT_LOSS.get(task, "cross-entropy"),
+            label_smoothing=self.label_smoothing,
+            class_weights=class_weights,
+            early_stopping=self.early_stopping,
+        )
+
+    def fine_tune_plan(self, plan: FitPlan) -> FitPlan:
+        """The plan of the second fitting, with everything thawed."""
+        return dataclasses.replace(
+            plan, epochs=self.network.fine_tune_epochs, learning_rate=self.learning_rate * FINE_TUNE_RATE
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field, for run.json and for the check that `--resume` goes on with the same plan."""
+        document = dataclasses.asdict(dataclasses.replace(self, preprocess=None))
+        document["preprocess"] = None if self.preprocess is None else self.preprocess.to_json()
+        return document
+
+
+def plan_differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """The fields in which two plans, as `to_json` gives them and JSON returns them, differ."""
+    flat_first, flat_second = _flat(first), _flat(second)
+    return sorted(key for key in flat_first.keys() | flat_second.keys() if flat_first.get(key) != flat_second.get(key))
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in document.items():
+        if key in ("data", "network"):
+            flat |= {name: list(v) if isinstance(v, tuple) else v for name, v in value.items()}
+        else:
+            flat[key] = value
+    return flat

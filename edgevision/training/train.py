@@ -1,0 +1,256 @@
+"""Train a model on labelled images or masks: from a `TrainPlan` to a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from edgevision.data.augment import Augmentation
+from edgevision.data.dataset import UNLABELLED, Dataset, open_dataset
+from edgevision.data.duplicates import NearDuplicate, near_duplicates
+from edgevision.data.pipeline import image_pipeline
+from edgevision.data.splits import split
+from edgevision.runs import NewRun, RunDirectory, check_writable
+from edgevision.tensorflow_setup import keras, tf
+from edgevision.training.architectures import Architecture, ArchitectureOptions, backbone_layers, find_architecture
+from edgevision.training.class_weights import class_weights
+from edgevision.training.evaluate import Evaluation, evaluate
+from edgevision.training.fit import FitHooks, FitProgress, fit, make_deterministic
+from edgevision.training.fit_plan import FitPlan
+from edgevision.training.plan import DEFAULT_ARCHITECTURE, DEFAULT_AUGMENTATION, DEFAULT_CLASS_WEIGHTS, TrainPlan
+from edgevision.training.run_files import Outcome, StageHistory, tool_versions, write_training_run
+from edgevision.training.strategy import Placement, place
+from edgevision.training.unfinished import Target, UnfinishedTraining
+from edgevision.training.weights import load_weights
+from edgevision_runtime.errors import DataError
+from edgevision_runtime.postprocess import Postprocess
+from edgevision_runtime.spec import make_spec
+from edgevision_runtime.types import ModelSpec
+
+
+@dataclass(frozen=True)
+class TrainHooks:
+    """Whom a training tells what."""
+
+    log: Callable[[str], None] = lambda text: None
+    warn: Callable[[str], None] = lambda text: None
+    on_progress: Callable[[str, FitProgress], None] = lambda stage, progress: None
+    command: str = ""  # for run.json
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """A finished training. Of several workers only the chief has a run and evaluations."""
+
+    model: Any  # tf_keras, float32, not compiled
+    run: RunDirectory | None
+    evaluations: tuple[Evaluation, ...]  # val, and test when there is a test split
+
+
+@dataclass(frozen=True)
+class _Stage:
+    name: str  # train | head | fine-tune
+    plan: FitPlan
+    is_frozen: bool
+
+
+def train(plan: TrainPlan, target: Target, hooks: TrainHooks | None = None) -> TrainResult:
+    """Train as `plan` says and write the run directory `target.output`.
+
+    Raises:
+        UsageError: a plan, a data set or a place that cannot be.
+        ModelError: weights or a checkpoint that cannot be used.
+    """
+    return _Training(plan, target, hooks or TrainHooks()).run()
+
+
+class _Training:
+    def __init__(self, plan: TrainPlan, target: Target, hooks: TrainHooks) -> None:
+        self.plan, self.target, self.hooks = plan, target, hooks
+        self.placement: Placement = place(plan.strategy)
+        make_deterministic(plan.seed)
+        self.unfinished = UnfinishedTraining.of(target.output)
+        if self.placement.workers > 1:
+            self.unfinished = self.unfinished.of_worker(self.placement.worker, self.placement.agree_on_least)
+        self.started_s = monotonic()
+
+    def run(self) -> TrainResult:
+        check_writable(self.target.output, force=self.target.force)
+        self.hooks.log(self.placement.describe())
+        self.dataset = self._open_data()
+        self.architecture = self._find_architecture()
+        self.spec = self._make_spec()
+        stages = self._stages()
+        if self.unfinished.prepare(self.plan, self.target):
+            self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
+        elif self.target.resume:
+            self.hooks.log("no checkpoint to resume from: starting at the first epoch")
+        model, histories = self._fit(stages)
+        exported = self.architecture.build(self._options())
+        exported.set_weights(model.get_weights())  # on every worker: reading averages may need all of them
+        result = TrainResult(exported, None, ())
+        if self.placement.is_chief:
+            result = self._write(exported, histories)
+        self.unfinished.delete()
+        return result
+
+    def _open_data(self) -> Dataset:
+        plan = self.plan
+        dataset = open_dataset(plan.data.source, plan.task)
+        if dataset.task == UNLABELLED:
+            raise DataError(f"{plan.data.source} has no labels to learn from", expected="a folder per class, or masks")
+        dataset = split(dataset, plan.data.split_plan(plan.seed))
+        counts = {name: sum(s.split == name for s in dataset.samples) for name in ("train", "val", "test")}
+        self.hooks.log(
+            f"{plan.data.source}: to {dataset.task}, {len(dataset.labels)} classes, "
+            + ", ".join(f"{count} {name}" for name, count in counts.items())
+        )
+        for skipped in dataset.skipped:
+            self.hooks.warn(f"skipped {skipped.reason}")
+        return dataset
+
+    def _find_architecture(self) -> Architecture:
+        task: Any = self.dataset.task
+        return find_architecture(self.plan.network.architecture or DEFAULT_ARCHITECTURE[task], task)
+
+    def _make_spec(self) -> ModelSpec:
+        contract = self.plan.contract(self.architecture.default_size)
+        return make_spec(self.dataset.task, self.dataset.labels, contract, Postprocess(self.dataset.task))
+
+    def _options(self) -> ArchitectureOptions:
+        contract = self.spec.preprocess
+        height, width = contract.size or self.architecture.default_size
+        return ArchitectureOptions((height, width, contract.channels), len(self.spec.labels), self.plan.network.width)
+
+    def _stages(self) -> list[_Stage]:
+        plan, dataset = self.plan, self.dataset
+        choice = plan.class_weights or DEFAULT_CLASS_WEIGHTS[dataset.task]
+        weights = class_weights(choice, dataset)
+        if weights:
+            shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(dataset.labels, weights, strict=True))
+            self.hooks.log(f"class weights ({choice}): {shown}")
+        first = plan.fit_plan(dataset.task, len(dataset.labels), weights)
+        stages = [_Stage("head" if plan.network.freeze else "train", first, plan.network.freeze)]
+        if plan.network.fine_tune_epochs:
+            stages.append(_Stage("fine-tune", plan.fine_tune_plan(first), is_frozen=False))
+        return stages
+
+    def _fit(self, stages: list[_Stage]) -> tuple[Any, list[StageHistory]]:
+        """Build, load weights, and fit stage after stage."""
+        with self._precision(), self.placement.strategy.scope():
+            model = self.architecture.build(self._options())
+            if self.plan.network.weights:
+                loaded = load_weights(model, self.architecture.name, self.plan.network.weights)
+                for line in loaded.describe():
+                    self.hooks.log(line)
+            histories = [self._fit_stage(model, stage, number) for number, stage in enumerate(stages)]
+        return model, histories
+
+    def _fit_stage(self, model: Any, stage: _Stage, number: int) -> StageHistory:
+        _set_frozen(model, is_frozen=stage.is_frozen, keeps_statistics=self.plan.network.freeze)
+        augmentation = Augmentation.parse(self._augment())
+        seed = self.plan.seed + number
+        train_data = self._pipeline("train", augmentation, seed)
+        val_data = self._pipeline("val", None, None)
+        callbacks = []
+        if self.hooks.tensorboard:
+            folder = self.unfinished.tensorboard / stage.name
+            callbacks.append(keras.callbacks.TensorBoard(str(folder), write_graph=False))
+        hooks = FitHooks(
+            callbacks=callbacks,
+            on_progress=lambda progress: self.hooks.on_progress(stage.name, progress),
+            checkpoints=self.unfinished.checkpoints(stage.name),
+        )
+        result = fit(model, stage.plan, train_data, val_data, hooks)
+        if result.has_stopped_early:
+            self.hooks.log(f"stopped after epoch {len(result.history)}: no better since epoch {result.best_epoch}")
+        return StageHistory(stage.name, stage.plan.metric, result.history, result.best_epoch)
+
+    def _augment(self) -> str:
+        return self.plan.data.augment or DEFAULT_AUGMENTATION[self.dataset.task]
+
+    def _pipeline(self, name: str, augmentation: Augmentation | None, seed: int | None) -> Any:
+        samples = self.dataset.of_split(name)
+        data = image_pipeline(samples, self.spec, batch=self.plan.batch, augment=augmentation, shuffle_seed=seed)
+        return self.placement.distributable(data)
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """Compute in 16 bits where that was asked for; weights stay float32."""
+        if not self.plan.mixed_precision:
+            yield
+            return
+        policy = "mixed_float16" if tf.config.list_physical_devices("GPU") else "mixed_bfloat16"
+        self.hooks.log(f"computing in {policy.removeprefix('mixed_')}, weights in float32")
+        keras.mixed_precision.set_global_policy(policy)
+        try:
+            yield
+        finally:
+            keras.mixed_precision.set_global_policy("float32")
+
+    def _write(self, model: Any, histories: list[StageHistory]) -> TrainResult:
+        splits = [name for name in ("val", "test") if any(s.split == name for s in self.dataset.samples)]
+        evaluations = tuple(
+            evaluate(model, self.spec, self.dataset.of_split(name), name, self.plan.batch) for name in splits
+        )
+        duplicates = near_duplicates(self.dataset)
+        if duplicates:
+            self.hooks.warn(_describe_duplicates(self.dataset, duplicates))
+        notes = [f"Trained in {monotonic() - self.started_s:.0f} s, {self.placement.describe()}."]
+        notes += [_describe_duplicates(self.dataset, duplicates)] if duplicates else []
+        notes += [f"Skipped: {one.reason}" for one in self.dataset.skipped]
+        record = self._record(model, histories, duplicates)
+        new = NewRun(self.target.output, self.spec, record, force=self.target.force)
+        log_folder = self.unfinished.tensorboard
+        outcome = Outcome(model, self.dataset, histories, evaluations, {"tensorboard": log_folder}, notes)
+        return TrainResult(model, write_training_run(new, outcome), evaluations)
+
+    def _record(self, model: Any, histories: list[StageHistory], duplicates: list[NearDuplicate]) -> dict[str, Any]:
+        dataset, network = self.dataset, self.plan.network
+        return {
+            "command": self.hooks.command,
+            "arguments": self.plan.to_json(),
+            "stage": "trained",
+            "parent": None,
+            "seed": self.plan.seed,
+            "architecture": {
+                "name": self.architecture.name,
+                "width": network.width,
+                "parameters": int(model.count_params()),
+                "weights": network.weights,
+            },
+            "data": {
+                "source": self.plan.data.source,
+                "root": str(dataset.root),
+                "augment": self._augment(),
+                "images": {name: sum(s.split == name for s in dataset.samples) for name in ("train", "val", "test")},
+                "skipped": [{"path": str(one.path), "reason": one.reason} for one in dataset.skipped],
+                "near_duplicates": [
+                    [dataset.relative(pair.first), dataset.relative(pair.second), pair.distance] for pair in duplicates
+                ],
+            },
+            "best_epoch": [
+                {"stage": one.stage, "epoch": one.best_epoch, one.metric: one.best.val_metric} for one in histories
+            ],
+            "seconds": round(monotonic() - self.started_s, 1),
+            "tools": tool_versions(),
+        }
+
+
+def _set_frozen(model: Any, *, is_frozen: bool, keeps_statistics: bool) -> None:
+    """Freeze or thaw the backbone; with `keeps_statistics` its BatchNorm stays frozen, in inference mode, even then."""
+    for layer in backbone_layers(model):
+        is_kept = keeps_statistics and isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = not is_frozen and not is_kept
+
+
+def _describe_duplicates(dataset: Dataset, pairs: list[NearDuplicate]) -> str:
+    first = pairs[0]
+    return (
+        f"{len(pairs)} near-duplicates across splits (listed in run.json), such as {dataset.relative(first.first)} and "
+        f"{dataset.relative(first.second)}; --group-by keeps what belongs together on one side"
+    )
