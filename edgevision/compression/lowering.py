@@ -101,14 +101,19 @@ def _separable(call: Call) -> Any:
 def _affine(call: Call, scale: Any, offset: Any, *, trainable: bool) -> Any:
     """`x * scale + offset` per channel, as a 1×1 depthwise convolution."""
     layer, shape = call.layer, call.input.shape
-    if len(shape) != 4:
+    if len(shape) not in (2, 4):
         raise ModelError(
             f"layer {layer.name!r} ({type(layer).__name__}) works on {len(shape)} axes",
-            expected="a picture: (batch, height, width, channels)",
-            hint="put it before Flatten or pooling, or leave it out and quantize after training: edgevision convert",
+            expected="a picture (batch, height, width, channels) or a vector (batch, channels)",
+            hint="leave it out, or quantize after training: edgevision convert --precision int8",
         )
+    tensor = call.input
+    if len(shape) == 2:
+        tensor = keras.layers.Reshape((1, 1, int(shape[-1])), name=f"{layer.name}_spread")(tensor)
     convolution = keras.layers.DepthwiseConv2D(1, name=layer.name, trainable=trainable)
-    made = convolution(call.input)
+    made = convolution(tensor)
+    if len(shape) == 2:
+        made = keras.layers.Reshape((int(shape[-1]),), name=f"{layer.name}_flat")(made)
     channels = int(shape[-1])
     kernel = np.broadcast_to(np.asarray(scale, np.float32), (channels,)).reshape(1, 1, channels, 1)
     convolution.set_weights([kernel, np.broadcast_to(np.asarray(offset, np.float32), (channels,))])

@@ -16,11 +16,12 @@ import numpy as np
 
 from edgevision.compression.graph import Call, consumers, copy_of, rebuild, walk
 from edgevision.compression.lowering import lower
-from edgevision.compression.quantizers import KERNELS, LayerQuantization, QuantizedLayer, covering_range, input_layer
 from edgevision.tensorflow_setup import keras, tf
+from edgevision_converters.fake_quantization import KERNELS, LayerQuantization, QuantizedInput, QuantizedLayer
 from edgevision_runtime.errors import ModelError, UsageError
 
-_WRAPPERS = ("QuantizedLayer", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer")
+INPUT_NAME = "quantize_input"
+_WRAPPERS = ("QuantizedLayer", "QuantizedInput", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer")
 # layers whose output has the range of their input
 _MOVERS = ["MaxPooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Permute", "ZeroPadding2D", "Cropping2D"]
 _MOVERS += ["UpSampling2D", "Resizing", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"]
@@ -61,7 +62,7 @@ def quantization_aware(model: Any, quantization: Quantization) -> Any:
     def make(call: Call) -> Any:
         if call.layer.name in first:
             if not quantized_input:
-                quantized_input.append(input_layer(*quantization.input_range)(call.input))
+                quantized_input.append(QuantizedInput(*quantization.input_range, name=INPUT_NAME)(call.input))
             call = Call(call.layer, (quantized_input[0], *call.arguments[1:]), call.keywords)
         return _quantized_call(call, readers, quantization)
 
@@ -143,7 +144,7 @@ def _quantized_call(call: Call, readers: dict[str, list[Any]], quantization: Qua
         layer.trainable = False
     if config.kernel is None and config.output is None:
         return call.repeat_with(layer)
-    return call.repeat_with(QuantizedLayer(layer, config))
+    return call.repeat_with(QuantizedLayer(layer, config, name=layer.name))
 
 
 def _output(call: Call, readers: dict[str, list[Any]], quantization: Quantization) -> Any:
@@ -161,7 +162,7 @@ def _output(call: Call, readers: dict[str, list[Any]], quantization: Quantizatio
         return None  # takes the range of the whole, which saves the kernel a conversion
     if kind == "Activation" and layer.activation.__name__ in _FIXED_ACTIVATIONS:
         return _FIXED_ACTIVATIONS[layer.activation.__name__]
-    if kind == "DepthwiseConv2D" and not layer.trainable and call.input.node.layer.name == "quantize_input":
+    if kind == "DepthwiseConv2D" and not layer.trainable and call.input.node.layer.name == INPUT_NAME:
         return _rescaled_range(layer, quantization.input_range)
     return "learned"
 
@@ -190,3 +191,16 @@ def _inner(layer: Any) -> Any:
 
 def _shapes(value: Any) -> Any:
     return [tensor.shape for tensor in value] if isinstance(value, (list, tuple)) else value.shape
+
+
+def covering_range(low: float, high: float) -> tuple[float, float]:
+    """The smallest 8-bit range around [low, high] in which zero is a step: nothing is nudged, nothing ties at half.
+
+    For Rescaling(1/127.5, -1): 127 steps below zero, scale 1/127, so (-1, 128/127).
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if low == 0.0 or high == 0.0:
+        return low, high
+    below = min(254, max(1, round(-low / (high - low) * 254)))
+    step = max(-low / below, high / (255 - below))
+    return -below * step, (255 - below) * step

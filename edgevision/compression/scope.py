@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-
-import tensorflow_model_optimization as tfmot
-
-from edgevision.compression.quantizers import ActivationRange, LayerQuantization, QuantizedLayer
+import zipfile
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 
 def quantization_scope() -> AbstractContextManager[None]:
     """A model that `quantize` wrote is read inside this, by `keras.models.load_model(path)`."""
-    ours = {kind.__name__: kind for kind in (ActivationRange, LayerQuantization, QuantizedLayer)}
-    scope: AbstractContextManager[None] = tfmot.quantization.keras.quantize_scope(ours)
-    return scope
+    from edgevision_converters import fake_quantization
+
+    return fake_quantization.quantization_scope()
+
+
+def scope_for(path: Path) -> AbstractContextManager[None]:
+    """`quantization_scope()` when the `.keras` file needs it; else nothing, and nothing is imported."""
+    if not zipfile.is_zipfile(path):
+        return nullcontext()
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json") if "config.json" in archive.namelist() else b""
+    return quantization_scope() if b'"QuantizedLayer"' in config else nullcontext()
