@@ -69,9 +69,9 @@ def activate(x: Tensor, activation: Activation, name: str) -> Tensor:
 
 def hard_sigmoid(x: Tensor, name: str) -> Tensor:
     """ReLU6(x + 3) / 6 as three layers."""
-    x = layers.Rescaling(1.0, 3.0, name=f"{name}_shift")(x)
+    x = layers.Rescaling(1.0, [3.0], name=f"{name}_shift")(x)
     x = layers.ReLU(6.0, name=f"{name}_relu6")(x)
-    return layers.Rescaling(1 / 6, name=name)(x)
+    return layers.Rescaling([1 / 6], name=name)(x)
 
 
 def classifier(image: Tensor, pooled: Tensor, options: ArchitectureOptions, name: str) -> keras.Model:

@@ -14,12 +14,12 @@ from edgevision.training.architectures.blocks import (
     upsample,
 )
 
-ENCODER_FILTERS = (8, 16, 24, 32)
+ENCODER_FILTERS = (8, 16, 24)
 BOTTLENECK_FILTERS = 32
 
 
 def build_unet_tiny(options: ArchitectureOptions) -> keras.Model:
-    """Four halvings, bilinear doublings; logits (N, h, w, classes)."""
+    """Three halvings, bilinear doublings; logits (N, h, w, classes)."""
     image, x = rescaled_input(options)
     filters = [scaled(count, options.width) for count in ENCODER_FILTERS]
     skips: list[Tensor] = []
@@ -48,9 +48,9 @@ ROWS = (
         "segment",
         build_unet_tiny,
         default_size=(96, 96),
-        description="U-Net of four levels, 0.1 million parameters",
+        description="U-Net of four resolutions, 57 thousand parameters; learns from scratch",
         minimum_size=16,
-        size_multiple=16,
+        size_multiple=8,
         embedding="bottleneck_conv2_act",
     ),
 )
