@@ -98,7 +98,7 @@ def as_seen(spec: ModelSpec, frame: Image) -> Image:
     return image[..., ::-1] if spec.preprocess.color == "rgb" else image
 
 
-def verify_story(verification: Verification, bundle: str, conclusion: str, commands: str = "") -> VerifyStory:
+def verify_story(verification: Verification, bundle: str, commands: str = "") -> VerifyStory:
     """The story of a verification; `bundle` is the name that the page shows."""
     results = verification.results
     return VerifyStory(
@@ -107,7 +107,7 @@ def verify_story(verification: Verification, bundle: str, conclusion: str, comma
         images=verification.images,
         variants=[_variant(result) for result in results],
         status=verification.status,
-        conclusion=conclusion,
+        conclusion=verify_conclusion(verification),
         max_drop=verification.plan.max_drop,
         min_agreement=verification.plan.min_agreement,
         skipped=[(f"{skip.variant} on {skip.engine}", skip.reason) for skip in verification.skipped],
@@ -119,6 +119,24 @@ def verify_story(verification: Verification, bundle: str, conclusion: str, comma
         worst=_worst(verification),
         commands=commands,
     )
+
+
+def verify_conclusion(verification: Verification) -> str:
+    """The verdict in a sentence or two."""
+    from edgevision.fidelity.verify import what_would_settle
+
+    def named(status: str) -> str:
+        return ", ".join(f"`{result.name}`" for result in verification.results if result.status == status)
+
+    sentences = []
+    if failed := named("fail"):
+        sentences.append(f"{failed} loses more than the limits allow.")
+    if undecided := named("inconclusive"):
+        what = what_would_settle(verification)
+        sentences.append(f"From {verification.images:,} images it cannot be told of {undecided}; {what}.")
+    if passed := named("pass"):
+        sentences.append(f"{passed} does what `{verification.results[0].name}` does, within the limits.")
+    return " ".join(sentences) or "Only the reference ran, so there was nothing to compare."
 
 
 def _variant(result: Result) -> VariantResult:
