@@ -46,6 +46,7 @@ def golden_vectors(bundle: Bundle, samples: Sequence[Sample], count: int) -> dic
             members.update(arrays)
         vector = GoldenVector(
             frame=f"{stem}.png",
+            contract=preprocess.fingerprint,
             tensor_sha256=tensor_sha256(tensor),
             image=None if preprocess.is_bit_stable else f"{stem}.image.npy",
             outputs=tuple(outputs),

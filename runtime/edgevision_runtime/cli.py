@@ -90,6 +90,7 @@ def selftest(
 def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
     from edgevision_runtime.cameras import open_camera
+    from edgevision_runtime.cli_main import stop_on_signals
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.predictor import Predictor, choose
     from edgevision_runtime.report import redact
@@ -97,8 +98,8 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
 
     bundle = _open(bundle_path, public_key)
     choice = choose(bundle, variant=options["variant"], engine=options["engine"])
-    limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"])
     with (
+        stop_on_signals() as stop,
         Predictor(bundle, choice, threads=options["threads"]) as predictor,
         open_camera(options["source"], fps=options["fps"]) as camera,
     ):
@@ -111,6 +112,7 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
                 err=True,
             )
         sinks = [open_sink(text, bundle.spec.preprocess) for text in options["sinks"] or ("jsonl",)]
+        limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
         summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
         unreadable = getattr(camera, "unreadable", [])
     if not quiet:
@@ -122,6 +124,8 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
         )
     for path in unreadable:
         click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
+    if stop.is_interrupt:
+        raise KeyboardInterrupt
 
 
 def main() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -33,6 +36,31 @@ def run_command(command: click.Command, name: str) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+
+
+class Stop(threading.Event):
+    """Set when SIGTERM or Ctrl-C asks a loop to end after the frame it is at."""
+
+    is_interrupt = False  # it was Ctrl-C
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Yield an event that SIGTERM and the first Ctrl-C set; a second Ctrl-C interrupts at once."""
+    stop = Stop()
+
+    def ask(signum: int, frame: object) -> None:
+        if stop.is_set() and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.is_interrupt = signum == signal.SIGINT
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop(signum: int, frame: object) -> None:

@@ -16,6 +16,7 @@ from edgevision_runtime.errors import BundleError, ModelError
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
+    from edgevision_runtime.contract import Preprocess
     from edgevision_runtime.types import Image, Tensor, Variant
 
 SCHEMA = "edgevision.golden/1"
@@ -44,6 +45,7 @@ class GoldenVector:
     """One frame and everything that must come of it."""
 
     frame: str  # member: PNG
+    contract: str  # fingerprint of the contract it was made with
     tensor_sha256: str
     image: str | None  # member: .npy of the uint8 image, kept when the contract is not bit-stable
     outputs: tuple[GoldenOutput, ...]
@@ -82,6 +84,7 @@ def golden_to_json(vector: GoldenVector) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "frame": vector.frame,
+        "contract": vector.contract,
         "tensor_sha256": vector.tensor_sha256,
         "image": vector.image,
         "outputs": [
@@ -119,21 +122,30 @@ def read_array(bundle: Bundle, member: str) -> Tensor:
         raise BundleError(member, f"not an array ({error})", expected="an .npy file") from error
 
 
-def check_contract(bundle: Bundle, vector: GoldenVector) -> tuple[Tensor, str]:
-    """Run the contract on a golden frame; returns the tensor, and "" or what differs."""
-    import numpy as np
-
+def check_contract(bundle: Bundle, vector: GoldenVector) -> tuple[Tensor, tuple[str, ...]]:
+    """Run the contract on a golden frame; returns the tensor, and a line for each thing that differs."""
     preprocess = bundle.spec.preprocess
     image = preprocess.to_image(read_frame(bundle, vector.frame))
     tensor = preprocess.to_tensor(image)
+    failures = []
+    if preprocess.fingerprint != vector.contract:
+        failures.append("the contract is not the one it was recorded with")
     if vector.image is None:
-        same = tensor_sha256(tensor) == vector.tensor_sha256
-        return tensor, "" if same else "the input tensor is not the one that was recorded"
-    recorded = read_array(bundle, vector.image)
-    if recorded.shape != image.shape or tensor_sha256(preprocess.to_tensor(recorded)) != vector.tensor_sha256:
-        return tensor, "the input tensor is not the one that was recorded"
+        if tensor_sha256(tensor) != vector.tensor_sha256:
+            failures.append("the input tensor is not the one that was recorded")
+    else:
+        failures += _within_one_step(preprocess, image, read_array(bundle, vector.image), vector.tensor_sha256)
+    return tensor, tuple(failures)
+
+
+def _within_one_step(preprocess: Preprocess, image: Image, recorded: Tensor, sha256: str) -> list[str]:
+    """For contracts that are not bit-stable: the image within one step, and what follows it exactly."""
+    import numpy as np
+
+    if recorded.shape != image.shape or tensor_sha256(preprocess.to_tensor(recorded)) != sha256:
+        return ["the input tensor is not the one that was recorded"]
     steps = int(np.abs(recorded.astype(np.int16) - image.astype(np.int16)).max())
-    return tensor, "" if steps <= 1 else f"the prepared image is {steps} steps off, at most 1 is allowed"
+    return [] if steps <= 1 else [f"the prepared image is {steps} steps off, at most 1 is allowed"]
 
 
 def matching_output(vector: GoldenVector, variant: Variant, engine: str) -> GoldenOutput:
@@ -155,6 +167,7 @@ def _parse(name: str, document: Any) -> GoldenVector:
             raise ValueError(f"schema {document['schema']!r}")
         return GoldenVector(
             frame=str(document["frame"]),
+            contract=str(document["contract"]),
             tensor_sha256=str(document["tensor_sha256"]),
             image=None if document["image"] is None else str(document["image"]),
             outputs=tuple(

@@ -19,6 +19,7 @@ from edgevision_runtime.sinks import Sink
 from edgevision_runtime.types import Frame
 
 POLICIES = ("latest", "every")
+STOP_CHECK_S = 0.2  # how often a loop that waits for a frame looks whether it should end
 
 
 @dataclass
@@ -65,11 +66,11 @@ class FrameSlot:
             self._changed.notify_all()
             return True
 
-    def take(self) -> Frame | None:
-        """Wait for a frame; None once the slot is closed and empty."""
+    def take(self, stop: threading.Event) -> Frame | None:
+        """Wait for a frame; None once the slot is closed and empty, or `stop` is set."""
         with self._changed:
-            while not self._frames and not self._is_closed:
-                self._changed.wait()
+            while not self._frames and not self._is_closed and not stop.is_set():
+                self._changed.wait(STOP_CHECK_S)
             if not self._frames:
                 return None
             frame = self._frames.popleft()
@@ -85,17 +86,18 @@ class FrameSlot:
 
 @dataclass(frozen=True)
 class RunLimits:
-    """When a run ends by itself, and which frames it refuses."""
+    """When a run ends, and which frames it refuses."""
 
     frames: int | None = None
     duration_s: float | None = None
     max_age_ms: float | None = None
+    stop: threading.Event = field(default_factory=threading.Event)  # ends the run after the present frame
 
 
 def run_pipeline(
     camera: Camera, predictor: Predictor, sinks: Sequence[Sink], *, policy: str, limits: RunLimits
 ) -> RunSummary:
-    """Run until the source ends, a limit is reached or an interrupt comes; sinks are flushed in every case.
+    """Run until the source ends, a limit is reached or `limits.stop` is set; sinks are flushed in every case.
 
     Raises:
         SourceLost: the source broke; what came before it has been written.
@@ -137,8 +139,8 @@ def _infer_until_end(
 ) -> None:
     ends_s = time.monotonic() + limits.duration_s if limits.duration_s is not None else float("inf")
     while time.monotonic() < ends_s and (limits.frames is None or summary.inferred < limits.frames):
-        frame = slot.take()
-        if frame is None:
+        frame = slot.take(limits.stop)
+        if frame is None or limits.stop.is_set():
             return
         if limits.max_age_ms is not None and (time.monotonic() - frame.captured_s) * 1e3 > limits.max_age_ms:
             summary.too_old += 1

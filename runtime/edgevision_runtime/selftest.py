@@ -48,12 +48,12 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
     vectors = read_golden(bundle)
     if not vectors:
         raise CheckFailed(f"{bundle.name} {bundle.version} holds no golden vectors", hint="edgevision pack adds them")
-    tensors, contract_failures = [], []
+    tensors: list[Tensor] = []
+    contract_failures: list[str] = []
     for vector in vectors:
-        tensor, failure = check_contract(bundle, vector)
+        tensor, failures = check_contract(bundle, vector)
         tensors.append(tensor)
-        if failure:
-            contract_failures.append(f"{vector.frame}: {failure}")
+        contract_failures += [f"{vector.frame}: {failure}" for failure in failures]
     proofs, not_run = [], []
     for candidate in [bundle.variant(variant)] if variant else list(bundle.variants):
         names = [name for name in engines_for(candidate.format) if engine in (None, name)]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Image = npt.NDArray[np.uint8]
     Tensor = npt.NDArray[Any]
+else:  # the names exist without importing numpy, which a `--help` should not wait for
+    Image = Tensor = Any
 
 TASKS = ("classify", "segment")
 

@@ -1,0 +1,76 @@
+"""What several test files share. Slow things (training, conversion) are made once a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.bundle_writer import BundleContent, write_bundle
+from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.operations import Color, Resize
+from edgevision_runtime.postprocess import Postprocess
+from edgevision_runtime.types import ModelSpec
+from tests.edgevision_runtime import networks
+
+
+@pytest.fixture(scope="session")
+def colour_spec() -> ModelSpec:
+    """The spec of the hand-made network that names the strongest colour."""
+    contract = Preprocess((Resize((networks.HEIGHT, networks.WIDTH), "squash", "bilinear"), Color("rgb")))
+    return ModelSpec("classify", networks.LABELS, contract, Postprocess("classify"))
+
+
+@pytest.fixture(scope="session")
+def colour_content(colour_spec: ModelSpec) -> BundleContent:
+    """A bundle's content with the hand-made network as float .tflite and float .onnx."""
+    return BundleContent(
+        name="strongest-colour",
+        version="1.0.0",
+        created="2026-01-01T00:00:00Z",
+        spec=colour_spec,
+        models=(
+            (
+                networks.variant("models/float32.onnx", "onnx", "image", "probabilities"),
+                networks.strongest_colour_onnx(),
+            ),
+            (
+                networks.variant("models/float32.tflite", "tflite", "input", "probabilities"),
+                networks.strongest_colour_tflite(),
+            ),
+        ),
+        default_variants={"litert": "float32.tflite", "onnx": "float32.onnx"},
+    )
+
+
+@pytest.fixture(scope="session")
+def colour_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 12 small pictures: a folder for each colour."""
+    import cv2
+
+    root = tmp_path_factory.mktemp("colours")
+    for position, label in enumerate(networks.LABELS):
+        (root / label).mkdir()
+        for number in range(4):
+            strengths = [40 + 10 * number] * 3
+            strengths[position] = 180 + 10 * number
+            cv2.imwrite(str(root / label / f"{number}.png"), networks.frame_of(*strengths))
+    return root
+
+
+@pytest.fixture
+def colour_bundle(colour_content: BundleContent, tmp_path: Path) -> Bundle:
+    """A draft bundle (no golden vectors) of the hand-made network."""
+    return write_bundle(tmp_path / "colour.evb", colour_content)
+
+
+@pytest.fixture
+def packed_bundle(colour_bundle: Bundle, colour_folder: Path, tmp_path: Path) -> Bundle:
+    """The same with golden vectors."""
+    from edgevision.data.dataset import open_dataset
+    from edgevision.packing.golden_vectors import golden_vectors
+    from edgevision_runtime.bundle_writer import BundleChanges, rewrite_bundle
+
+    golden = golden_vectors(colour_bundle, open_dataset(str(colour_folder)).samples, 3)
+    return rewrite_bundle(tmp_path / "packed.evb", colour_bundle, BundleChanges(extra=golden))

@@ -1,0 +1,250 @@
+"""The loop: newest frame first when the source is live, every frame when it is not, sinks flushed in every case."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.cameras import kind_of, open_camera
+from edgevision_runtime.cameras.images import find_images
+from edgevision_runtime.errors import MissingDependency, SourceLost, UsageError
+from edgevision_runtime.pipeline import FrameSlot, RunLimits, run_pipeline
+from edgevision_runtime.predictor import Predictor, choose
+from edgevision_runtime.sinks import open_sink
+from edgevision_runtime.types import Classification, Frame, Prediction
+from tests.edgevision_runtime import networks
+
+
+class Collector:
+    """A sink that remembers, and may take its time."""
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self.indices: list[int] = []
+        self.predictions: list[Prediction] = []
+        self.is_closed = False
+        self.delay_s = delay_s
+
+    def write(self, frame: Frame, prediction: Prediction) -> None:
+        self.indices.append(frame.index)
+        self.predictions.append(prediction)
+        time.sleep(self.delay_s)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class BreakingCamera:
+    """Delivers two frames and is lost."""
+
+    is_live = True
+    total = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(2):
+            yield frame(index)
+            time.sleep(0.05)
+        raise SourceLost("the cable is out")
+
+
+def frame(index: int) -> Frame:
+    return Frame(networks.frame_of(200, 40, 40), index, time.monotonic(), "test")
+
+
+@pytest.fixture
+def predictor(colour_bundle: Bundle) -> Iterator[Predictor]:
+    with Predictor(colour_bundle, choose(colour_bundle)) as opened:
+        yield opened
+
+
+def test_the_slot_keeps_the_newest_and_counts_what_it_replaced() -> None:
+    slot = FrameSlot(waits_for_taker=False)
+
+    for index in range(5):
+        slot.put(frame(index))
+    taken = slot.take(threading.Event())
+    slot.close()
+
+    assert taken is not None
+    assert (taken.index, slot.dropped) == (4, 4)
+    assert slot.take(threading.Event()) is None
+
+
+def test_a_waiting_slot_loses_nothing() -> None:
+    slot = FrameSlot(waits_for_taker=True)
+    producer = threading.Thread(target=lambda: [slot.put(frame(i)) for i in range(20)] and slot.close())
+    producer.start()
+
+    taken = []
+    while (next_frame := slot.take(threading.Event())) is not None:
+        taken.append(next_frame.index)
+    producer.join()
+
+    assert (taken, slot.dropped) == (list(range(20)), 0)
+
+
+def test_every_picture_of_a_folder_is_classified_in_order(predictor: Predictor, colour_folder: Path) -> None:
+    sink = Collector()
+
+    with open_camera(str(colour_folder)) as camera:
+        summary = run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits())
+
+    assert sink.indices == list(range(12))
+    labels = [p.label for p in sink.predictions if isinstance(p, Classification)]
+    assert labels == ["blue"] * 4 + ["green"] * 4 + ["red"] * 4  # the folders in the order of their names
+    assert (summary.captured, summary.inferred, summary.dropped) == (12, 12, 0)
+    assert sink.is_closed
+
+
+def test_a_live_source_faster_than_the_loop_drops_old_frames_never_new_ones(
+    predictor: Predictor, colour_folder: Path
+) -> None:
+    sink = Collector(delay_s=0.1)
+
+    with open_camera(str(colour_folder), fps=50) as camera:
+        summary = run_pipeline(camera, predictor, [sink], policy="latest", limits=RunLimits())
+
+    assert sink.indices == sorted(sink.indices)
+    assert sink.indices[-1] == 11  # the newest is never lost
+    assert summary.dropped == 12 - len(sink.indices) > 0
+
+
+def test_frames_older_than_the_limit_are_dropped_and_counted(predictor: Predictor, colour_folder: Path) -> None:
+    sink = Collector()
+
+    with open_camera(str(colour_folder)) as camera:
+        summary = run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits(max_age_ms=0.0))
+
+    assert (summary.too_old, sink.indices) == (12, [])
+
+
+def test_a_limit_of_results_ends_the_run(predictor: Predictor, colour_folder: Path) -> None:
+    sink = Collector()
+
+    with open_camera(str(colour_folder)) as camera:
+        run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits(frames=3))
+
+    assert sink.indices == [0, 1, 2]
+
+
+def test_a_lost_source_is_an_error_after_what_came_before_was_written(predictor: Predictor) -> None:
+    sink = Collector()
+
+    with pytest.raises(SourceLost, match="the cable is out"):
+        run_pipeline(BreakingCamera(), predictor, [sink], policy="latest", limits=RunLimits())  # type: ignore[arg-type]
+
+    assert sink.indices == [0, 1]
+    assert sink.is_closed
+
+
+def test_age_counts_from_capture_and_contains_the_latency(predictor: Predictor) -> None:
+    old = Frame(networks.frame_of(40, 200, 40), 7, time.monotonic() - 1.0, "test")
+
+    prediction = predictor.predict(old)
+
+    assert prediction.frame_index == 7
+    assert 1000 <= prediction.age_ms < 2000
+    assert 0 < prediction.latency_ms < prediction.age_ms
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("0", "device"),
+        ("v4l2:///dev/video0", "device"),
+        ("/dev/video2", "device"),
+        ("*.png", "images"),
+        ("a.jpg", "images"),
+    ],
+)
+def test_a_source_text_says_its_kind(source: str, kind: str) -> None:
+    assert kind_of(source) == kind
+
+
+@pytest.mark.parametrize("source", ["rtsp://user:secret@host/stream", "nowhere.mp4", "nothing"])
+def test_an_unknown_source_is_refused_without_showing_credentials(source: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_camera(source)
+    assert "secret" not in str(caught.value)
+
+
+def test_pictures_come_in_natural_order_and_unreadable_ones_are_counted(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), networks.frame_of(200, 40, 40))
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    (tmp_path / "4.png").write_bytes(b"")
+
+    with open_camera(str(tmp_path)) as camera:
+        names = [Path(frame.source).name for frame in camera]
+
+    assert names == ["1.png", "2.png", "10.png"]
+    assert [Path(path).name for path in camera.unreadable] == ["3.png", "4.png"]  # type: ignore[attr-defined]
+    assert len(find_images(str(tmp_path / "*.png"))) == 5
+
+
+def test_an_empty_folder_and_a_broken_video_are_lost_sources(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"\0" * 100)
+
+    with pytest.raises(SourceLost, match="no pictures"):
+        open_camera(str(tmp_path))
+    with pytest.raises(SourceLost, match="not a video"):
+        open_camera(str(tmp_path / "broken.mp4"))
+
+
+def test_a_written_video_can_be_played_back_as_a_source(
+    predictor: Predictor, colour_folder: Path, tmp_path: Path
+) -> None:
+    video = tmp_path / "out.mp4"
+    with open_camera(str(colour_folder)) as camera:
+        sink = open_sink(f"video:{video}", predictor.spec.preprocess)
+        run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits())
+
+    with open_camera(str(video)) as played:
+        frames = list(played)
+
+    assert len(frames) == 12
+    assert frames[0].image.shape[0] >= 240  # enlarged so that the caption can be read
+    assert [file.name for file in tmp_path.glob("*")].count("out.mp4") == 1
+
+
+def test_json_lines_say_everything_once_a_frame(predictor: Predictor, colour_folder: Path, tmp_path: Path) -> None:
+    with open_camera(str(colour_folder / "red")) as camera:
+        sink = open_sink(f"jsonl:{tmp_path / 'out.jsonl'}", predictor.spec.preprocess)
+        run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits())
+
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+
+    assert [line["frame"] for line in lines] == [0, 1, 2, 3]
+    assert {line["label"] for line in lines} == {"red"}
+    assert set(lines[0]) == {"frame", "source", "age_ms", "latency_ms", "label", "score", "top"}
+    assert lines[0]["top"][0]["label"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("mqtt", "jsonl"), ("video", "video:FILE"), ("video:/nowhere/a.mp4", "folder")]
+)
+def test_a_sink_that_cannot_be_is_refused(predictor: Predictor, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_sink(text, predictor.spec.preprocess)
+
+
+def test_the_headless_opencv_says_how_to_get_a_window(predictor: Predictor) -> None:
+    build = cv2.getBuildInformation()
+    if "GTK" in build.split("GUI:")[1].split("\n")[0] or "QT" in build.split("GUI:")[1].split("\n")[0]:
+        pytest.skip("this OpenCV has windows")
+    with pytest.raises(MissingDependency, match="opencv-python"):
+        open_sink("display", predictor.spec.preprocess)
+
+
+def test_a_bundle_without_a_runnable_variant_says_what_to_install(colour_bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match="does not run"):
+        choose(colour_bundle, variant="float32.onnx", engine="litert")
+    with pytest.raises(MissingDependency, match="pip install"):
+        choose(colour_bundle, engine="tflite")
+    assert choose(colour_bundle, engine="onnx").variant.name == "float32.onnx"
