@@ -63,7 +63,7 @@ class Measurement:
     p95_ms: float
     p99_ms: float
     frame_p50_ms: float  # contract + inference + postprocess of one 640×480 frame
-    fps: float  # frames per second of that, one after another
+    fps: float  # 1000 / frame_p50_ms
     rss_peak_mb: float | None  # of the whole process; 10⁶ bytes
     rss_model_mb: float | None  # what loading and running the model added
     size_bytes: int

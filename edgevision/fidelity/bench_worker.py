@@ -58,7 +58,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             "mean_ms": float(np.mean(infer_ms)),
             **{f"p{p}_ms": float(np.percentile(infer_ms, p)) for p in PERCENTILES},
             "frame_p50_ms": float(np.median(frame_ms)),
-            "fps": 1e3 / float(np.mean(frame_ms)),
+            "fps": 1e3 / float(np.median(frame_ms)),  # one pause of the machine would ruin the mean
             "rss_peak_mb": peak_mb,
             "rss_model_mb": None if peak_mb is None or before_mb is None else max(0.0, peak_mb - before_mb),
             "samples_ms": [round(value, 4) for value in infer_ms],

@@ -19,7 +19,7 @@ from edgevision.reports.envelope import Check, Finding, Report, Stopwatch, verdi
 from edgevision_runtime.bundle import Bundle
 
 VERIFY_HEADERS = (
-    "variant", "engine", "MB", "metric", "95 %", "difference", "95 %", "agreement", "95 %", "ms", "verdict",
+    "variant", "engine", "MB", "metric", "95 %", "points", "95 %", "agreement", "95 %", "ms", "verdict",
 )  # fmt: skip
 VERIFY_RIGHT = (2, 3, 5, 7, 9)
 BENCH_HEADERS = (
@@ -157,6 +157,13 @@ def bench_metrics(measured: Bench) -> dict[str, Any]:
         "measurements": [measurement_to_json(row) for row in measured.measurements],
         "skipped": [vars(skip) for skip in measured.skipped],
     }
+
+
+def device_lines(answer: DeviceAnswer) -> list[str]:
+    """One line per check of `--device`."""
+    marks = {"pass": "ok  ", "fail": "FAIL"}
+    lines = [f"{marks[check.status]} {check.id}: {check.value:g} {check.op} {check.limit:g}" for check in answer.checks]
+    return ["", *lines] if lines else []
 
 
 def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:

@@ -109,6 +109,16 @@ def color_bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def good_bundle(tmp_path_factory):
+    """A float32 and an int8 that give the same answers."""
+    models = [
+        (onnx_variant("float32", "scores", (1, 3)), brightest_channel()),
+        (onnx_variant("int8", "scores", (1, 3)), brightest_channel((0.02, 0.0, 0.0))),
+    ]
+    return write(tmp_path_factory.mktemp("bundle") / "good.evb", CLASSIFY, models)
+
+
+@pytest.fixture(scope="session")
 def broken_bundle(tmp_path_factory):
     """A float32 that runs and an int8 that no engine takes."""
     models = [
@@ -140,6 +150,18 @@ def color_pictures(tmp_path_factory):
         for index in range(100):
             picture = np.clip(np.array(color) + random.normal(0, 20, (12, 16, 3)), 0, 255).astype(np.uint8)
             cv2.imwrite(str(root / name / f"{index:03}.png"), picture)
+    return root
+
+
+@pytest.fixture(scope="session")
+def few_pictures(color_pictures, tmp_path_factory):
+    """Ten of each colour."""
+    root = tmp_path_factory.mktemp("few")
+    for name in COLORS:
+        (root / name).mkdir()
+        for index in range(10):
+            picture = (color_pictures / name / f"{index:03}.png").read_bytes()
+            (root / name / f"{index:03}.png").write_bytes(picture)
     return root
 
 

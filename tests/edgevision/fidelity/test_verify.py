@@ -59,14 +59,8 @@ def test_the_worst_images_are_those_with_another_answer(colors):
     assert "this one green" in worst[0].note
 
 
-def test_too_few_images_are_inconclusive_and_say_how_many_more(color_bundle, color_pictures, tmp_path):
-    for name in ("red", "green", "blue"):
-        (tmp_path / name).mkdir()
-        for index in range(10):
-            (tmp_path / name / f"{index}.png").write_bytes((color_pictures / name / f"{index:03}.png").read_bytes())
-    models = VerifyPlan(reference="float32.onnx")
-
-    found = verify(color_bundle, open_images(str(tmp_path)), models)
+def test_too_few_images_are_inconclusive_and_say_how_many_more(color_bundle, few_pictures):
+    found = verify(color_bundle, open_images(str(few_pictures)), VerifyPlan(reference="float32.onnx"))
 
     int8 = result(found, "int8.onnx")
     assert int8.status == "inconclusive"

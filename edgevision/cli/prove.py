@@ -1,0 +1,163 @@
+"""`edgevision verify` and `edgevision bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.console import Console
+from edgevision.cli.options import console_options, report_option, seed_option, threads_option
+from edgevision_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevision.fidelity.present import DeviceAnswer
+    from edgevision.reports.envelope import Check, Finding
+    from edgevision_runtime.bundle import Bundle
+
+BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
+ENGINE = click.option("--engine", "engines", multiple=True, help="Only this engine; may be repeated. [all installed]")
+DEVICE = click.option("--device", metavar="NAME", help="Also check what can be checked for this board.")
+HTML = click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page with pictures.")
+
+
+@click.command()
+@BUNDLE
+@click.option("--data", required=True, help="Labelled images: a folder or a named set.")
+@click.option("--split", type=click.Choice(["test", "val", "train", "all"]), help="[test when there are splits]")
+@click.option("--splits", type=click.Path(path_type=Path), help="splits.csv that training wrote.")
+@click.option("--reference", default="float32", show_default=True, help="Precision or variant to compare with.")
+@click.option("--max-drop", default=0.01, show_default=True, help="Most that the metric may lose, as a share.")
+@click.option("--min-agreement", default=0.95, show_default=True, help="Least share of equal answers.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML.")
+@HTML
+@ENGINE
+@DEVICE
+@threads_option
+@seed_option
+@report_option
+@console_options
+def verify(console: Console, bundle_path: Path, **options: Any) -> int:
+    """Prove from the raw frame that every variant of BUNDLE still does what its reference does.
+
+    Exit code 0: all pass. 1: one lost more than allowed. 6: too few images to say; it tells how many more it takes.
+    """
+    from edgevision.fidelity import present
+    from edgevision.fidelity.gate import VerifyPlan
+    from edgevision.fidelity.images import open_images
+    from edgevision.fidelity.verify import verify as run
+    from edgevision.reports.envelope import Stopwatch
+    from edgevision_runtime.bundle import Bundle
+
+    watch = Stopwatch()
+    bundle = Bundle.open(bundle_path)
+    gate = ("reference", "max_drop", "min_agreement", "threads", "seed")
+    plan = VerifyPlan(**{name: options[name] for name in gate}, engines=options["engines"] or None)
+    images = open_images(options["data"], split=options["split"], splits=options["splits"])
+    with console.progress(len(images.samples), f"verifying {bundle.name}") as advance:
+        found = run(bundle, images, plan, advance)
+    answer = _device(console, options["device"], bundle)
+    report = present.verify_report(found, bundle, images, watch, answer)
+    _say(console, report.warnings)
+    console.result("\n".join([present.verify_text(found), *present.device_lines(answer)]), report.to_json())
+    if options["report"]:
+        report.write(options["report"])
+    if options["junit"]:
+        from edgevision.fidelity.junit import write_junit
+
+        write_junit(options["junit"], found, bundle.name, watch.duration_s)
+    if options["html"]:
+        from edgevision.fidelity.page import write_page
+
+        write_page(options["html"], found, bundle, images)
+    _written(console, [options["report"], options["junit"], options["html"]], report.next)
+    return report.exit_code
+
+
+@click.command()
+@BUNDLE
+@click.option("--threads", default="1", show_default=True, help="Numbers of threads, such as 1,2,4.")
+@click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Timed inferences.")
+@click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Inferences before those.")
+@click.option("--variant", "variants", multiple=True, help="Only this variant; may be repeated.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Compare with an earlier --report of bench.")
+@click.option("--max-regress", default="10%", show_default=True, help="Most that a number may grow over the baseline.")
+@ENGINE
+@DEVICE
+@seed_option
+@report_option
+@console_options
+def bench(console: Console, bundle_path: Path, **options: Any) -> int:
+    """Measure load, latency, memory and size of every variant of BUNDLE, each in a fresh process.
+
+    Exit code 1: a number grew by more than --max-regress over the baseline's, or a budget of --device is exceeded.
+    """
+    from edgevision.fidelity import bench as stage
+    from edgevision.fidelity import present
+    from edgevision.reports.envelope import Report, Stopwatch, file_input, verdict
+    from edgevision_runtime.bundle import Bundle
+
+    watch = Stopwatch()
+    bundle = Bundle.open(bundle_path)
+    max_regress = stage.parse_regress(options["max_regress"])
+    plan = stage.BenchPlan(
+        threads=_threads(options["threads"]),
+        runs=options["runs"],
+        warmup=options["warmup"],
+        engines=options["engines"] or None,
+        variants=options["variants"] or None,
+        seed=options["seed"],
+    )
+    with console.progress(len(stage.jobs(bundle, plan)), f"measuring {bundle.name}") as advance:
+        measured = stage.bench(bundle, plan, advance)
+    checks: list[Check] = []
+    findings: list[Finding] = []
+    inputs: dict[str, Any] = {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}}
+    if options["baseline"]:
+        checks, findings = stage.compare(measured.measurements, options["baseline"], max_regress)
+        inputs["baseline"] = file_input(options["baseline"])
+    answer = _device(console, options["device"], bundle)
+    every_check = (*checks, *answer.checks)
+    report = Report(
+        "bench", verdict(every_check), watch.started, watch.duration_s, inputs, every_check,
+        present.bench_metrics(measured), (*findings, *answer.findings), next=(f"edgevision pack {bundle.path}",),
+    )  # fmt: skip
+    _say(console, report.warnings)
+    console.result("\n".join([present.bench_text(measured, checks), *present.device_lines(answer)]), report.to_json())
+    if options["report"]:
+        report.write(options["report"])
+    _written(console, [options["report"]], report.next)
+    return report.exit_code
+
+
+def _device(console: Console, name: str | None, bundle: Bundle) -> DeviceAnswer:
+    from edgevision.fidelity.present import NO_DEVICE
+
+    if name is None:
+        return NO_DEVICE
+    from edgevision.devices import find_device
+    from edgevision.fidelity.device_check import check_device
+
+    device = find_device(name)
+    console.log(f"checking what can be checked for {device.title} without the board")
+    return check_device(device, bundle)
+
+
+def _threads(text: str) -> tuple[int, ...]:
+    if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
+        raise UsageError(f"--threads {text!r}", expected="whole numbers above 0, such as 1,2,4")
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def _say(console: Console, warnings: tuple[Finding, ...]) -> None:
+    for finding in warnings:
+        console.warn(f"{finding.code} {finding.message}" + (f" ({finding.hint})" if finding.hint else ""))
+
+
+def _written(console: Console, files: list[Path | None], commands: tuple[str, ...]) -> None:
+    names = ", ".join(str(file) for file in files if file is not None)
+    if names:
+        console.next_step(names, commands[0])
+    else:
+        console.log(f"\nNext: {commands[0]}")
