@@ -128,11 +128,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            columns, rows = tuple(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", expected="a splits.csv that `train` wrote") from error
-    if tuple(reader.fieldnames or ()) != COLUMNS or any(None in row.values() for row in rows):
-        raise DataError(f"{path} has columns {reader.fieldnames}", expected=", ".join(COLUMNS))
+    if columns != COLUMNS or any(None in row or None in row.values() for row in rows):
+        raise DataError(f"{path} is no splits.csv: columns {', '.join(columns)}", expected=", ".join(COLUMNS))
     if odd := {row["split"] for row in rows} - {*SPLITS, ""}:
         raise DataError(f"{path} names split {name_some(map(repr, odd))}", expected=" | ".join(SPLITS))
     return rows

@@ -57,7 +57,7 @@ def test_a_tool_that_is_not_installed_is_named(tmp_path, monkeypatch):
 def test_a_member_pinned_by_its_own_digest_is_checked(tmp_path, make_wheel, wheel_folder):
     package = dataclasses.replace(make_wheel({"a": b"A"}), digests={"a": "0" * 64})
 
-    with pytest.raises(DataError, match="a of tiny-photos==1.0 is not the file that was checked"):
+    with pytest.raises(DataError, match=r"a of tiny-photos==1.0 is not the file that was checked"):
         fetch_package_members(package, ["a"], FetchOptions(tmp_path / "cache", wheel_folder))
 
 
@@ -69,7 +69,7 @@ def test_a_member_that_would_leave_the_cache_is_refused(tmp_path, make_wheel, wh
 
 
 def test_only_pinned_packages_are_fetched():
-    with pytest.raises(DataError, match="'requests==2.0' is not pinned"):
+    with pytest.raises(DataError, match=r"'requests==2.0' is not pinned"):
         fetch_package_members("requests==2.0", ["x"])
 
 
