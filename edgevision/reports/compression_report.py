@@ -41,7 +41,7 @@ def write_compression_report(path: Path, story: CompressionStory) -> None:
     """Write report.html of a pruned or quantization-aware run."""
     sections = compression_sections(story)
     if story.facts:
-        sections.append(Section("Settings", table=Table(("What", ""), list(story.facts.items()))))
+        sections.append(Section("Settings", table=Table(("Setting", "Value"), list(story.facts.items()))))
     if story.commands:
         sections.append(Section("Next", commands=story.commands))
     write_html(path, Page(story.name, f"{story.method}, from {story.parent}", sections))

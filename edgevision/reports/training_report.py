@@ -58,7 +58,7 @@ def training_sections(story: TrainingStory) -> list[Section]:
     """The data, the curves, the classes and the mistakes."""
     sections = [Section("Data", "\n\n".join(story.notes), table=_split_table(story))] if story.split_counts else []
     if any(len(values) for values in story.history.values()):
-        curves = Figure("Learning curves: the gap between the lines is what was learned by heart.",
+        curves = Figure("Learning curves. Where validation falls behind training, pictures are being learned by heart.",
                         plots.learning_curves(story.history), is_wide=True)  # fmt: skip
         sections.append(Section("Learning", figures=[curves]))
     sections.append(Section("Quality on the test split", table=_class_table(story), figures=_quality_figures(story)))
@@ -96,7 +96,7 @@ def read_history(path: Path, metric: str = "metric") -> dict[str, list[float]]:
 
 
 def _facts(story: TrainingStory) -> Table:
-    return Table(("What", ""), list(story.facts.items()))
+    return Table(("Setting", "Value"), list(story.facts.items()))
 
 
 def _split_table(story: TrainingStory) -> Table:
