@@ -77,13 +77,17 @@ def activations(model: Any) -> list[int]:
     return [i for i in dict.fromkeys([*graph.inputs, *computed]) if graph.tensors[i].type == FLOAT32]
 
 
-def with_unique_names(data: bytes) -> bytes:
-    """The same model with tensor names that occur once, as ai-edge-quantizer and calibration need."""
+def normalized(data: bytes) -> bytes:
+    """The same model as ai-edge-quantizer and calibration need it.
+
+    Tensor names occur once, and operators are named by `builtin_code`: files from before TensorFlow 2.4 have only the
+    deprecated field, and ai-edge-quantizer would take each operator for ADD.
+    """
     model = read(data)
+    for code in model.operatorCodes:
+        code.builtinCode = flatbuffer_utils.get_builtin_code_from_operator_code(code)
     graph = model.subgraphs[0]
     counts = Counter(tensor_name(tensor) for tensor in graph.tensors)
-    if all(count == 1 for name, count in counts.items()) and "" not in counts:
-        return data
     for index, tensor in enumerate(graph.tensors):
         if not tensor_name(tensor) or counts[tensor_name(tensor)] > 1:
             tensor.name = f"{tensor_name(tensor) or 'tensor'}#{index}".encode()

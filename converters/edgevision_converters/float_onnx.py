@@ -28,7 +28,7 @@ def tflite_to_onnx(data: bytes) -> bytes:
         warnings.simplefilter("ignore")  # tf2onnx opens TensorFlow's deprecated interpreter
         import tf2onnx
 
-        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it would log is in our error
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
             path = Path(folder) / "model.tflite"
             path.write_bytes(data)
@@ -49,4 +49,6 @@ def _check(model: Any, data: bytes) -> None:
         raise ModelError(f"tf2onnx renamed the outputs to {given}", expected=str(wanted))
     for node in model.graph.node:
         if node.domain in ("", "ai.onnx") and not onnx.defs.has(node.op_type):
-            raise ModelError(f"tf2onnx left {node.op_type} unconverted", expected="an ONNX operator")
+            raise ModelError(
+                f"tf2onnx left {node.op_type} unconverted", expected="an ONNX operator", hint="convert with --to tflite"
+            )

@@ -6,6 +6,7 @@ A Keras model goes through its traced function: the way through a SavedModel tha
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,7 +43,9 @@ def export(function: Any, output_names: Sequence[str], *, learned_int8: bool = F
         converter.inference_input_type = converter.inference_output_type = tf.int8
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # operator version 4
     try:
-        data = bytes(converter.convert())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it misses input statistics that fake quantization gives
+            data = bytes(converter.convert())
     except ConverterError as error:
         raise ModelError(
             f"TensorFlow Lite cannot take the model: {_reason(str(error))}",

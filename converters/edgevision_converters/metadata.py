@@ -32,12 +32,13 @@ def with_tflite_metadata(data: bytes, facts: ModelFacts) -> bytes:
     graph = model.subgraphs[0]
     shape = [int(size) for size in graph.tensors[graph.inputs[0]].shape]
     outputs = [flatbuffer.tensor_name(graph.tensors[index]) for index in graph.outputs]
-    buffer = schema.BufferT()
-    buffer.data = list(_tables(facts, shape, outputs))
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = _BUFFER_NAME, len(model.buffers) - 1
-    model.metadata = [e for e in model.metadata or [] if e.name not in (_BUFFER_NAME, "TFLITE_METADATA")] + [entry]
+    entry = next((e for e in model.metadata or [] if e.name == _BUFFER_NAME), None)
+    if entry is None:
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = _BUFFER_NAME, len(model.buffers)
+        model.buffers.append(schema.BufferT())
+        model.metadata = [*(model.metadata or []), entry]
+    model.buffers[entry.buffer].data = _tables(facts, shape, outputs)
     return _with_files(flatbuffer.write(model), _files(facts))
 
 

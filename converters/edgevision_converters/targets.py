@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgevision_converters import quantize_tflite, ranges
-from edgevision_converters.flatbuffer import with_unique_names
+from edgevision_converters.flatbuffer import normalized
 from edgevision_converters.inspect import describe, require_precision
 from edgevision_converters.plan import ConvertPlan, Progress, Samples
 from edgevision_converters.sources import Shape, Source
@@ -30,7 +30,7 @@ class Workbench:
     def float_tflite(self) -> bytes:
         """The one float .tflite that everything else comes from."""
         self.on_progress("export float .tflite", 0, 1)
-        return with_unique_names(self.source.to_tflite(self.shape))
+        return normalized(self.source.to_tflite(self.shape))
 
     @cached_property
     def float_onnx(self) -> bytes:

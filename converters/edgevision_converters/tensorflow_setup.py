@@ -1,17 +1,38 @@
-"""Import TensorFlow the one way the converters use it: Keras 2 beside Keras 3, quiet log, the same bits each run.
+"""Import TensorFlow the one way edgevision uses it: Keras 2 (`tf_keras`), a quiet log, the same bits from run to run.
 
 tensorflow-model-optimization speaks Keras 2 only and chooses it by an environment variable that must be set before
-TensorFlow is imported.
+TensorFlow is imported; this module is the one place that sets it.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same bits from run to run
 
-import tensorflow as tf
-import tf_keras as keras
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hide what TensorFlow's C++ side writes to stderr before its log level counts; Python's own errors still show."""
+    kept = os.dup(2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+with _without_chatter():
+    import tensorflow as tf
+    import tf_keras as keras
+
+    for _gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(_gpu, True)
 
 tf.get_logger().setLevel("ERROR")
 

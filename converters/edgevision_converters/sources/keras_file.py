@@ -26,7 +26,7 @@ class KerasSource(TracedSource):
 
     def __init__(self, path: Path) -> None:
         version, config = read_header(path)
-        self.is_quantization_aware = "QuantizeWrapper" in config
+        self.is_quantization_aware = "QuantizeWrapper" in config or "QuantizedLayer" in config
         self._model = load(path, version, is_quantization_aware=self.is_quantization_aware)
         if len(self._model.inputs) != 1:
             raise ModelError(f"{path}: the model has {len(self._model.inputs)} inputs", expected="one image input")
@@ -96,9 +96,9 @@ def load(path: Path, version: str, *, is_quantization_aware: bool = False) -> An
 
             return keras3.models.load_model(path, compile=False)
         if is_quantization_aware:
-            from tensorflow_model_optimization.python.core.quantization.keras.quantize import quantize_scope
+            from edgevision_converters.fake_quantization import quantization_scope
 
-            with quantize_scope():
+            with quantization_scope():
                 return keras2.models.load_model(path, compile=False)
         return keras2.models.load_model(path, compile=False)
     except _REFUSALS as error:

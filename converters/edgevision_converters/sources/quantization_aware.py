@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgevision_converters.fake_quantization import QuantizedInput, QuantizedLayer, without_quantization
 from edgevision_converters.tensorflow_setup import keras
 
 
 def strip(model: Any) -> Any:
-    """A tf_keras model without tfmot's QuantizeWrapper and QuantizeLayer."""
+    """A tf_keras model without fake quantization, whether edgevision or plain tfmot put it in."""
+    if any(isinstance(layer, (QuantizedInput, QuantizedLayer)) for layer in model.layers):
+        return without_quantization(model)
     plain = keras.models.clone_model(model, clone_function=_plain_layer)
     for layer in model.layers:
-        inner = getattr(layer, "layer", layer)
-        twin = plain.get_layer(inner.name)
-        if twin.weights:
-            twin.set_weights(inner.get_weights())
+        twin = plain.get_layer(getattr(layer, "layer", layer).name)
+        values = {_last_part(weight.name): weight.numpy() for weight in layer.weights}
+        twin.set_weights([values[_last_part(weight.name)] for weight in twin.weights])
     return plain
+
+
+def _last_part(name: str) -> str:
+    """`kernel` of `quant_conv2d/kernel:0`."""
+    return name.rsplit("/", 1)[-1].split(":")[0]
 
 
 def _plain_layer(layer: Any) -> Any:
