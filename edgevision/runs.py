@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ class RunDirectory:
 
     path: Path
     spec: ModelSpec
-    record: dict[str, Any]  # run.json: command, arguments, architecture, data, parent, seed, stage, tools
+    record: dict[str, Any]  # run.json: created, command, arguments, architecture, data, parent, seed, stage, tools
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
@@ -97,7 +98,8 @@ def write_run(run: NewRun, save: Callable[[Path], None]) -> RunDirectory:
     with atomic_folder(run.path) as folder:
         save(folder)
         (folder / "spec.json").write_text(json.dumps(spec_to_json(run.spec), indent=2) + "\n", encoding="utf-8")
-        record = {"schema": SCHEMA, **run.record}
+        created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        record = {"schema": SCHEMA, "created": created, **run.record}
         (folder / "run.json").write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
         if not (folder / "model.keras").is_file():
             raise ModelError("the run has no model.keras", expected="save() to write one")

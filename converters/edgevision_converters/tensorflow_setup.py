@@ -5,29 +5,15 @@ TensorFlow is imported; this module is the one place that sets it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from edgevision_runtime.quiet import without_native_chatter
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same bits from run to run
 
 
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Hide what TensorFlow's C++ side writes to stderr before its log level counts; Python's own errors still show."""
-    kept = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
-
-
-with _without_chatter():
+with without_native_chatter():
     import tensorflow as tf
     import tf_keras as keras
 

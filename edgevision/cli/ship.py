@@ -51,7 +51,7 @@ def pack(
         allows_inconclusive=bool(rest["allow_inconclusive"]),
         force=bool(rest["force"]),
     )
-    images = open_images(data, bundle.spec.task, split=split, splits=splits)
+    images = open_images(data, split=split, splits=splits)
     if images.split == "train":
         raise UsageError("golden vectors from the training split", expected="held-out images (--split test)")
     released, proof = pack_bundle(output, bundle, images.samples, plan)

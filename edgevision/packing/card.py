@@ -52,7 +52,7 @@ def _training(run: Any) -> list[str]:
     return [
         "## Training",
         "",
-        f"- Command: `{run.get('command', 'train')}`, stage: {run.get('stage')}",
+        f"- Stage: {run.get('stage')}",
         f"- Architecture: {architecture.get('name')}, width {architecture.get('width')}",
         f"- Data: {run.get('data', {}).get('source')}",
         f"- Seed: {run.get('seed')}",

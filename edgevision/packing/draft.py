@@ -75,7 +75,7 @@ def make_draft(
     )
     models = tuple((model.variant, model.data) for model in conversion.models)
     calibration = {
-        "source": images.source,
+        "source": Path(images.source).name,
         "split": images.split,
         "images": [Path(name).name for name in images.paths],
         **conversion.calibration,

@@ -108,9 +108,19 @@ def _from_run(run: RunDirectory) -> SourceModel:
         data=str(run.record["data"]["source"]),
         evidence={
             "reports/metrics.json": run.metrics_path.read_bytes(),
-            "reports/run.json": (run.path / "run.json").read_bytes(),
+            "reports/run.json": _public_record(run),
         },
     )
+
+
+def _public_record(run: RunDirectory) -> bytes:
+    """What a bundle tells of a run: nothing of this machine's paths."""
+    public = {
+        key: run.record[key] for key in ("stage", "architecture", "seed", "tools", "created") if key in run.record
+    }
+    data = {key: run.record["data"][key] for key in ("source", "images", "augment") if key in run.record["data"]}
+    data["source"] = Path(str(data["source"])).name
+    return (json.dumps({**public, "data": data}, indent=1, sort_keys=True, default=str) + "\n").encode()
 
 
 def _stated_spec(path: Path, statement: Statement) -> ModelSpec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,10 @@ def run_command(command: click.Command, name: str) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as error:  # the last resort of the outermost frame: a fault of ours, shown whole
+        traceback.print_exc()
+        click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
+        return INTERNAL_ERROR
 
 
 class Stop(threading.Event):

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import ModelError
+from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Tensor, TensorSpec
 
 
@@ -20,8 +21,9 @@ class InterpreterEngine:
         if content[4:8] != b"TFL3":
             raise ModelError("the model is not a TensorFlow Lite file", expected="bytes 4..8 to be TFL3")
         try:
-            self._interpreter = interpreter_type(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_native_chatter():
+                self._interpreter = interpreter_type(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:  # what the library raises for a model it cannot take
             raise ModelError(f"{self.name} {version} refuses the model: {_first_line(error)}") from error
         inputs = self._interpreter.get_input_details()
