@@ -3,8 +3,9 @@ import dataclasses
 import cv2
 import numpy as np
 
+from edgevision.data import duplicates
 from edgevision.data.dataset import Dataset, Sample
-from edgevision.data.duplicates import near_duplicates, perceptual_hash
+from edgevision.data.duplicates import hash_thumbnails, near_duplicates, thumbnail
 
 
 def _scene(seed, height=48, width=64):
@@ -56,8 +57,31 @@ def test_samples_without_a_split_are_left_alone(tmp_path):
 
 
 def test_hashes_of_different_scenes_are_far_apart():
-    hashes = [perceptual_hash(_scene(seed)) for seed in range(20)]
+    hashes = hash_thumbnails(np.stack([thumbnail(_scene(seed)) for seed in range(20)])).tolist()
 
     distances = [(a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]]
 
     assert min(distances) > 8  # twice the limit; 32 is what chance gives
+
+
+def test_close_hashes_of_pictures_that_do_not_correlate_are_no_duplicates(tmp_path):
+    dataset = _dataset(tmp_path, {"a.png": ("train", _scene(1)), "b.png": ("test", _scene(2))})
+
+    assert near_duplicates(dataset, max_distance=64) == []  # any hash will do, the thumbnails decide
+
+
+def test_a_set_that_leaks_everywhere_is_cut_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(duplicates, "MOST_PAIRS", 5)
+    dataset = _dataset(tmp_path, {f"{i}.png": ("train" if i % 2 else "test", _scene(1)) for i in range(10)})
+
+    assert len(near_duplicates(dataset)) == 5
+
+
+def test_hashes_fit_a_pinned_value():
+    """A ramp from left to right: its energy lies in the first row of the transform, the same on every machine."""
+    ramp = np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[None, :], 32, axis=0)
+
+    (value,) = hash_thumbnails(ramp[None]).tolist()
+
+    assert value >> 63 == 1  # the mean
+    assert (value >> 62) & 1 == 0  # the first cosine falls where the ramp rises
