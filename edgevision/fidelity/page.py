@@ -9,7 +9,7 @@ from pathlib import Path
 from edgevision.fidelity.gate import Result
 from edgevision.fidelity.images import ImageSet
 from edgevision.fidelity.observe import LabelledImage
-from edgevision.fidelity.present import VERIFY_HEADERS, VERIFY_RIGHT, points, share, verify_rows
+from edgevision.fidelity.present import VERIFY_HEADERS, VERIFY_RIGHT, in_points, points, share, verify_rows
 from edgevision.fidelity.tally import ClassAnswers
 from edgevision.fidelity.verify import Verification, what_would_settle
 from edgevision.reports.html import Figure, Gallery, KeyFigure, Page, Picture, Section, Table, write_html
@@ -42,7 +42,7 @@ def _summary(verification: Verification) -> Section:
     metric = METRIC_NAMES[verification.metric]
     text = (
         f"Every image went from the raw file through the contract, each engine and the postprocessing. A variant "
-        f"passes when the whole 95 % interval of its {metric} lies at most {100 * plan.max_drop:g} points below "
+        f"passes when the whole 95 % interval of its {metric} loses no more than {in_points(plan.max_drop)} to "
         f"`{verification.results[0].name}`, and that of its agreement at or above {100 * plan.min_agreement:g} %."
     )
     note = what_would_settle(verification) if verification.status == "inconclusive" else ""
@@ -63,13 +63,14 @@ def _figures(verification: Verification) -> Section:
     known = [result for result in verification.results if not math.isnan(result.metric.value)]
     figures = []
     whiskers = [
-        Difference(result.name, result.difference.value, result.difference.ci95, result.status)
+        Difference(result.name, result.difference.value, result.difference.ci95, result.checks[0].status)
         for result in known
         if result.difference is not None and all(math.isfinite(edge) for edge in result.difference.ci95)
     ]
     if whiskers:
         picture = difference_whiskers(whiskers, -verification.plan.max_drop, metric)
-        figures.append(Figure(f"Difference in {metric} to the reference, with its 95 % interval", picture))
+        caption = f"Difference in {metric} to the reference, with its 95 % interval; the agreement is judged apart"
+        figures.append(Figure(caption, picture))
     if known:
         dots = [VariantPoint(row.name, row.size_bytes, row.metric.value, _finite(row), row.format) for row in known]
         figures.append(Figure(f"Size of the model file against {metric}", draw_sizes(dots, metric)))

@@ -65,21 +65,28 @@ def verify_text(verification: Verification) -> str:
     """The table, what was skipped, and the verdict with what it means."""
     gate = verification.plan
     headers = [verification.metric if header == "metric" else header for header in VERIFY_HEADERS]
-    lines = [table(headers, verify_rows(verification.results), VERIFY_RIGHT), ""]
+    lines: list[str | None] = [table(headers, verify_rows(verification.results), VERIFY_RIGHT), ""]
     lines += skipped_lines(verification.skipped)
     lines.append(
-        f"{verification.images} images; a variant passes when the 95 % intervals lie within: {verification.metric} at "
-        f"most {100 * gate.max_drop:g} points below the reference, agreement at least {100 * gate.min_agreement:g} %"
+        f"{verification.images} images; to pass, the 95 % intervals must lie within the limits: {verification.metric} "
+        f"at most {in_points(gate.max_drop)} below the reference, agreement at least {100 * gate.min_agreement:g} %"
     )
-    for check in verification.checks:
-        if check.status != "pass":
-            low, high = check.ci95 or (math.nan, math.nan)
-            measured = f"{check.value:.4f} [{low:.4f}, {high:.4f}]"
-            lines.append(f"{check.status}: {check.id} is {measured}, limit {check.op} {check.limit:g}")
+    lines += [_open_or_failed(result, check) for result in verification.results for check in result.checks]
     verdict_line = f"verdict: {verification.status}"
     if verification.status == "inconclusive":
         verdict_line += f" ({what_would_settle(verification)})"
-    return "\n".join([*lines, verdict_line])
+    return "\n".join(line for line in [*lines, verdict_line] if line is not None)
+
+
+def _open_or_failed(result: Result, check: Check) -> str | None:
+    """What to say of a check that did not pass; None when it did."""
+    if check.status == "pass":
+        return None
+    low, high = check.ci95 or (math.nan, math.nan)
+    text = f"{check.status}: {check.id} is {check.value:.4f} [{low:.4f}, {high:.4f}], limit {check.op} {check.limit:g}"
+    if check.status == "inconclusive" and result.more_images is not None:
+        text += f"; about {result.more_images} more images would settle it"
+    return text
 
 
 def verify_report(
@@ -177,6 +184,11 @@ def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
 def share(value: float) -> str:
     """0.9512 as `95.12 %`."""
     return "unknown" if math.isnan(value) else f"{100 * value:.2f} %"
+
+
+def in_points(value: float) -> str:
+    """0.01 as `1 point`."""
+    return f"{100 * value:g} point{'' if value == 0.01 else 's'}"
 
 
 def points(value: float) -> str:
