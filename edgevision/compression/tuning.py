@@ -13,7 +13,7 @@ from edgevision.training.class_weights import class_weights
 from edgevision.training.evaluate import Evaluation, evaluate
 from edgevision.training.fit import FitHooks, FitProgress, fit
 from edgevision.training.fit_plan import FitPlan
-from edgevision.training.plan import DEFAULT_AUGMENTATION, DEFAULT_CLASS_WEIGHTS, DEFAULT_LOSS
+from edgevision.training.plan import DEFAULTS
 from edgevision.training.run_files import StageHistory
 from edgevision_runtime.errors import UsageError
 
@@ -28,11 +28,11 @@ class Tuning:
 
     epochs: int
     learning_rate: float
-    batch: int = 32
+    batch: int | None = None  # None: the parent's
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
+        if self.batch is not None and self.batch < 1:
             raise UsageError(f"batch is {self.batch}", expected="1 or more")
         FitPlan("classify", 2, self.epochs, self.learning_rate)  # the checks of epochs and rate
 
@@ -51,7 +51,7 @@ def training_batches(subject: Subject, tuning: Tuning) -> Any:
     """The training split, augmented as the parent was."""
     augmentation = Augmentation.parse(augmentation_of(subject))
     samples = subject.dataset.of_split("train")
-    return image_pipeline(samples, subject.spec, tuning.batch, augmentation, shuffle_seed=tuning.seed)
+    return image_pipeline(samples, subject.spec, batch_of(subject, tuning), augmentation, shuffle_seed=tuning.seed)
 
 
 def tune(
@@ -77,16 +77,33 @@ def fit_plan(subject: Subject, tuning: Tuning, *, best_from_epoch: int = 0) -> F
         epochs=tuning.epochs,
         learning_rate=tuning.learning_rate,
         optimizer=subject.argument("optimizer", "adam"),
-        loss=subject.argument("loss", DEFAULT_LOSS[task]),
+        loss=subject.argument("loss", DEFAULTS[task].loss),
         label_smoothing=subject.argument("label_smoothing", 0.0),
-        class_weights=class_weights(subject.argument("class_weights", DEFAULT_CLASS_WEIGHTS[task]), subject.dataset),
+        class_weights=class_weights(subject.argument("class_weights", DEFAULTS[task].class_weights), subject.dataset),
         best_from_epoch=best_from_epoch,
     )
 
 
+def batch_of(subject: Subject, tuning: Tuning) -> int:
+    """Pictures in a step: as asked for, as the parent had, or as the task usually has."""
+    return int(tuning.batch or subject.argument("batch", DEFAULTS[subject.spec.task].batch))
+
+
+def carried_arguments(subject: Subject, tuning: Tuning) -> dict[str, Any]:
+    """For run.json: what was asked for, and what was taken over, so that the next stage can take it over too."""
+    inherited = ("optimizer", "loss", "label_smoothing", "class_weights")
+    return {
+        **{name: subject.argument(name, None) for name in inherited},
+        "epochs": tuning.epochs,
+        "learning_rate": tuning.learning_rate,
+        "batch": batch_of(subject, tuning),
+        "seed": tuning.seed,
+    }
+
+
 def augmentation_of(subject: Subject) -> str:
     """As `--augment`."""
-    return str(subject.record["data"].get("augment") or DEFAULT_AUGMENTATION[subject.spec.task])
+    return str(subject.record["data"].get("augment") or DEFAULTS[subject.spec.task].augment)
 
 
 def evaluations(model: Any, subject: Subject) -> tuple[Evaluation, ...]:
