@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgevision.reports.compression_report import CompressionStory, compression_sections
 from edgevision.reports.html import Gallery, KeyFigure, Page, Picture, Section, Step, write_html
-from edgevision.reports.training_report import TrainingStory, training_sections
+from edgevision.reports.training_report import MaskedImage, TrainingStory, mask_gallery, training_sections
 from edgevision.reports.verify_report import VerifyStory, verify_sections
 
 
@@ -27,7 +27,8 @@ class DemoStory:
     compressions: Sequence[CompressionStory] = ()  # pruning, quantization-aware training
     live_text: str = ""  # what ran, how many frames per second
     live_frames: Sequence[Picture] = ()  # annotated frames of the stream
-    live_figures: Sequence[KeyFigure] = ()
+    live_masks: Sequence[MaskedImage] = ()  # segmentation: truth and the packed model, image by image
+    live_labels: Sequence[str] = ()
 
 
 def write_demo_report(path: Path, story: DemoStory) -> None:
@@ -40,7 +41,11 @@ def write_demo_report(path: Path, story: DemoStory) -> None:
     sections += verify_sections(story.verify, "Every variant against float")
     if story.live_frames or story.live_text:
         frames = Gallery(story.live_frames[:8], "Frames of the stream with the answer of the packed model.")
-        sections.append(Section("Live stream on the runtime", story.live_text, story.live_figures,
-                                gallery=frames if story.live_frames else None))  # fmt: skip
+        gallery = frames if story.live_frames else None
+        sections.append(Section("Live stream on the runtime", story.live_text, gallery=gallery))
+    if story.live_masks:
+        caption = "Test images: as the model sees them, with the true mask, with the packed model's mask."
+        shown = mask_gallery(story.live_masks, story.live_labels, caption)
+        sections.append(Section("Masks of the packed model", gallery=shown))
     sections.append(Section("The same with your own images", commands=story.commands))
     write_html(path, Page("edgevision demo", f"From photographs to a small camera: {story.data}", sections))

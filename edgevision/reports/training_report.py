@@ -141,14 +141,16 @@ def _quality_figures(story: TrainingStory) -> list[Figure]:
 
 def _mistakes(story: TrainingStory) -> Section | None:
     if story.masks:
-        return Section("Worst mistakes", gallery=mask_gallery(story.masks[: MOST_PICTURES // 2], story.labels))
+        caption = "The images with the lowest IoU: photograph, true mask, the model's mask."
+        shown = mask_gallery(story.masks[: MOST_PICTURES // 2], story.labels, caption)
+        return Section("Worst mistakes", gallery=shown)
     if story.mistakes:
         caption = "Wrong answers on the test split, the most confident first."
         return Section("Worst mistakes", gallery=Gallery(story.mistakes[:MOST_PICTURES], caption))
     return None
 
 
-def mask_gallery(masks: Sequence[MaskedImage], labels: Sequence[str]) -> Gallery:
+def mask_gallery(masks: Sequence[MaskedImage], labels: Sequence[str], caption: str) -> Gallery:
     """Three pictures in a row for each: the photograph, the true mask over it, the model's mask over it."""
     shown = []
     for masked in masks:
@@ -158,4 +160,4 @@ def mask_gallery(masks: Sequence[MaskedImage], labels: Sequence[str]) -> Gallery
             Picture(thumbnail(overlay(masked.image, masked.said)), "model"),
         ]
     legend = [(label, class_color_hex(index)) for index, label in enumerate(labels) if index > 0]
-    return Gallery(shown, "The images with the lowest IoU: photograph, true mask, the model's mask.", 3, legend)
+    return Gallery(shown, caption, 3, legend)
