@@ -40,7 +40,7 @@ def colour_content(colour_spec: ModelSpec) -> BundleContent:
                 networks.strongest_colour_tflite(),
             ),
         ),
-        default_variants={"litert": "float32.tflite", "onnx": "float32.onnx"},
+        default_variants={"litert": "float32.tflite", "tflite": "float32.tflite", "onnx": "float32.onnx"},
     )
 
 

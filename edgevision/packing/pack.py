@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgevision.data.dataset import Sample
 from edgevision.packing.card import model_card
@@ -58,6 +60,22 @@ def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -
     return released, proof
 
 
+def _public(report: Report) -> bytes:
+    """A report without this machine's paths and without next commands: a bundle travels."""
+    document = {**report.to_json(), "next": []}
+    return (json.dumps(_without_folders(document), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, str):
+        return Path(value).name if value.startswith("/") else value
+    if isinstance(value, dict):
+        return {key: _without_folders(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(entry) for entry in value]
+    return value
+
+
 def _evidence(draft: Bundle, plan: PackPlan) -> dict[str, bytes]:
     """The reports as members; a verify report must be there, be of this bundle, and not say fail."""
     members = {}
@@ -73,7 +91,7 @@ def _evidence(draft: Bundle, plan: PackPlan) -> dict[str, bytes]:
                 expected=f"{draft.sha256[:12]}… ({draft.path})",
                 hint="verify this bundle again",
             )
-        members[f"reports/{report.command}.json"] = file.read_bytes()
+        members[f"reports/{report.command}.json"] = _public(report)
         if report.command == "verify":
             verdicts.append(report)
     if not verdicts:
