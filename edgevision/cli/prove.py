@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,11 @@ import click
 
 from edgevision.cli.console import Console
 from edgevision.cli.options import console_options, report_option, seed_option, threads_option
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.bench_command import bench_baseline, bench_options, bench_plan
 
 if TYPE_CHECKING:
     from edgevision.fidelity.present import DeviceAnswer
-    from edgevision.reports.envelope import Check, Finding
+    from edgevision.reports.envelope import Finding
     from edgevision_runtime.bundle import Bundle
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
@@ -58,7 +59,7 @@ def verify(console: Console, bundle_path: Path, **options: Any) -> int:
     with console.progress(len(images.samples), f"verifying {bundle.name}") as advance:
         found = run(bundle, images, plan, advance)
     answer = _device(console, options["device"], bundle)
-    report = present.verify_report(found, bundle, images, watch, answer)
+    report = present.verify_report(found, bundle, images, watch, answer, options["report"])
     _say(console, report.warnings)
     console.result("\n".join([present.verify_text(found), *present.device_lines(answer)]), report.to_json())
     if options["report"]:
@@ -76,55 +77,33 @@ def verify(console: Console, bundle_path: Path, **options: Any) -> int:
 
 
 @click.command()
-@BUNDLE
-@click.option("--threads", default="1", show_default=True, help="Numbers of threads, such as 1,2,4.")
-@click.option("--runs", type=click.IntRange(1), default=50, show_default=True, help="Timed inferences.")
-@click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Inferences before those.")
-@click.option("--variant", "variants", multiple=True, help="Only this variant; may be repeated.")
-@click.option("--baseline", type=click.Path(path_type=Path), help="Compare with an earlier --report of bench.")
-@click.option("--max-regress", default="10%", show_default=True, help="Most that a number may grow over the baseline.")
-@ENGINE
+@bench_options
 @DEVICE
-@seed_option
-@report_option
 @console_options
 def bench(console: Console, bundle_path: Path, **options: Any) -> int:
     """Measure load, latency, memory and size of every variant of BUNDLE, each in a fresh process.
 
     Exit code 1: a number grew by more than --max-regress over the baseline's, or a budget of --device is exceeded.
     """
-    from edgevision.fidelity import bench as stage
-    from edgevision.fidelity import present
-    from edgevision.reports.envelope import Report, Stopwatch, file_input, verdict
+    from edgevision.fidelity.present import device_lines
+    from edgevision.reports.envelope import Stopwatch
+    from edgevision_runtime.bench import bench as measure
+    from edgevision_runtime.bench import bench_report, jobs
+    from edgevision_runtime.bench_text import bench_text
     from edgevision_runtime.bundle import Bundle
 
     watch = Stopwatch()
+    plan, baseline = bench_plan(options), bench_baseline(options)
     bundle = Bundle.open(bundle_path)
-    max_regress = stage.parse_regress(options["max_regress"])
-    plan = stage.BenchPlan(
-        threads=_threads(options["threads"]),
-        runs=options["runs"],
-        warmup=options["warmup"],
-        engines=options["engines"] or None,
-        variants=options["variants"] or None,
-        seed=options["seed"],
-    )
-    with console.progress(len(stage.jobs(bundle, plan)), f"measuring {bundle.name}") as advance:
-        measured = stage.bench(bundle, plan, advance)
-    checks: list[Check] = []
-    findings: list[Finding] = []
-    inputs: dict[str, Any] = {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}}
-    if options["baseline"]:
-        checks, findings = stage.compare(measured.measurements, options["baseline"], max_regress)
-        inputs["baseline"] = file_input(options["baseline"])
+    with console.progress(len(jobs(bundle, plan)), f"measuring {bundle.name}") as advance:
+        measured = measure(bundle, plan, advance)
     answer = _device(console, options["device"], bundle)
-    every_check = (*checks, *answer.checks)
-    report = Report(
-        "bench", verdict(every_check), watch.started, watch.duration_s, inputs, every_check,
-        present.bench_metrics(measured), (*findings, *answer.findings), next=(f"edgevision pack {bundle.path}",),
-    )  # fmt: skip
+    report = bench_report(bundle, measured, watch, baseline, answer.checks)
+    report = replace(report, warnings=(*report.warnings, *answer.findings), next=(f"edgevision info {bundle.path}",))
     _say(console, report.warnings)
-    console.result("\n".join([present.bench_text(measured, checks), *present.device_lines(answer)]), report.to_json())
+    regressions = [check for check in report.checks if check not in answer.checks]
+    text = [bench_text(measured, regressions), *device_lines(answer)]
+    console.result("\n".join(text), report.to_json())
     if options["report"]:
         report.write(options["report"])
     _written(console, [options["report"]], report.next)
@@ -142,12 +121,6 @@ def _device(console: Console, name: str | None, bundle: Bundle) -> DeviceAnswer:
     device = find_device(name)
     console.log(f"checking what can be checked for {device.title} without the board")
     return check_device(device, bundle)
-
-
-def _threads(text: str) -> tuple[int, ...]:
-    if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
-        raise UsageError(f"--threads {text!r}", expected="whole numbers above 0, such as 1,2,4")
-    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 
 def _say(console: Console, warnings: tuple[Finding, ...]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgevision.devices import Device, EnginePin, System
-from edgevision.fidelity.bench import Bench, BenchPlan, Measurement, bench
-from edgevision.fidelity.observe import Advance
 from edgevision.fidelity.present import DeviceAnswer
 from edgevision.reports.envelope import Check, Finding
+from edgevision_runtime.bench import Advance, Bench, BenchPlan, Measurement, bench
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES
 from edgevision_runtime.types import Variant
@@ -39,7 +38,7 @@ def check_device(
             "W505",
             f"{device.title}: latency (budget {device.budget.latency_p95_ms:g} ms at p95), frame rate, heat and camera "
             "cannot be checked off the board",
-            "measure on the board itself",
+            "run `edgevision-runtime bench` on the board",
         )
     )
     return DeviceAnswer(device.name, tuple(checks), tuple(findings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class ImageSet:
     source: str
     split: str  # test | val | train | all
     warnings: tuple[Finding, ...] = ()
+    splits: Path | None = None  # the file that says so
 
     @property
     def is_labelled(self) -> bool:
@@ -116,7 +117,7 @@ def open_images(source: str, *, split: str | None = None, splits: Path | None = 
             f"{source} has no split {split!r}", hint="name the file that training wrote: --splits runs/NAME/splits.csv"
         )
     chosen = split or ("test" if has_splits else "all")
-    return _keep(dataset, source, chosen)
+    return replace(_keep(dataset, source, chosen), splits=splits)
 
 
 def _keep(dataset: Dataset, source: str, split: str) -> ImageSet:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edgevision.fidelity.tally import Answers, tally_for
+from edgevision_runtime.bench import Advance, Skipped
 from edgevision_runtime.engines import open_engine
 from edgevision_runtime.errors import DataError, MissingDependency, ModelError
 from edgevision_runtime.types import Engine, ModelSpec, Variant
@@ -38,7 +39,6 @@ class LabelledImage(Protocol):
 
 
 Truth = Callable[[LabelledImage], Any]  # an image's class index or mask (h, w), in the bundle's labels
-Advance = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,6 @@ class Contender:
     def name(self) -> str:
         """Such as int8.tflite@litert."""
         return f"{self.variant.name}@{self.engine.name}"
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A variant that did not run on an engine, and why."""
-
-    variant: str
-    engine: str
-    reason: str
 
 
 @dataclass(frozen=True)

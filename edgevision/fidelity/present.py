@@ -1,32 +1,26 @@
-"""What `verify` and `bench` say: a table for people, rows and a report for programs."""
+"""What `verify` says: a table for people, rows and a report for programs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgevision.cli.console import table
-from edgevision.fidelity.bench import Bench, Measurement
-from edgevision.fidelity.bench import to_json as measurement_to_json
 from edgevision.fidelity.gate import Result
 from edgevision.fidelity.images import ImageSet
-from edgevision.fidelity.observe import Skipped
 from edgevision.fidelity.statistics import Estimate
 from edgevision.fidelity.verify import Verification, what_would_settle
 from edgevision.reports.envelope import Check, Finding, Report, Stopwatch, verdict
+from edgevision_runtime.bench_text import skipped_lines
 from edgevision_runtime.bundle import Bundle
 
 VERIFY_HEADERS = (
     "variant", "engine", "MB", "metric", "95 %", "points", "95 %", "agreement", "95 %", "ms", "verdict",
 )  # fmt: skip
 VERIFY_RIGHT = (2, 3, 5, 7, 9)
-BENCH_HEADERS = (
-    "variant", "engine", "threads", "load ms", "first", "mean", "p50", "p90", "p95", "p99", "frame", "fps", "peak MB",
-    "MB", "gz MB",
-)  # fmt: skip
-BENCH_RIGHT = tuple(range(2, 15))
 
 
 @dataclass(frozen=True)
@@ -90,9 +84,14 @@ def _open_or_failed(result: Result, check: Check) -> str | None:
 
 
 def verify_report(
-    verification: Verification, bundle: Bundle, images: ImageSet, watch: Stopwatch, device: DeviceAnswer = NO_DEVICE
+    verification: Verification,
+    bundle: Bundle,
+    images: ImageSet,
+    watch: Stopwatch,
+    device: DeviceAnswer = NO_DEVICE,
+    file: Path | None = None,
 ) -> Report:
-    """The envelope of a verification."""
+    """The envelope of a verification; `file` is where it will be written, for the next command to name."""
     checks = (*verification.checks, *device.checks)
     metrics = {
         "metric": verification.metric,
@@ -121,7 +120,7 @@ def verify_report(
         checks=checks,
         metrics=metrics,
         warnings=(*verification.warnings, *device.findings),
-        next=_next(verification, bundle),
+        next=next_commands(verification, bundle, images, file or Path("verify.json")),
     )  # fmt: skip
 
 
@@ -133,52 +132,11 @@ def result_to_json(result: Result) -> dict[str, Any]:
     return {"name": result.name, **document, "status": result.status, "worst": worst}
 
 
-def bench_rows(measurements: Sequence[Measurement]) -> list[list[str]]:
-    """Rows under BENCH_HEADERS."""
-    return [
-        [
-            row.variant, f"{row.engine} {row.engine_version}", str(row.threads), f"{row.load_ms:.1f}",
-            f"{row.first_ms:.2f}", f"{row.mean_ms:.3f}", f"{row.p50_ms:.3f}", f"{row.p90_ms:.3f}", f"{row.p95_ms:.3f}",
-            f"{row.p99_ms:.3f}", f"{row.frame_p50_ms:.3f}", f"{row.fps:.0f}",
-            "" if row.rss_peak_mb is None else f"{row.rss_peak_mb:.1f}", f"{row.size_bytes / 1e6:.3f}",
-            f"{row.size_gz_bytes / 1e6:.3f}",
-        ]
-        for row in measurements
-    ]  # fmt: skip
-
-
-def bench_text(measured: Bench, checks: Sequence[Check]) -> str:
-    """The table, what was skipped, and what regressed."""
-    lines = [table(BENCH_HEADERS, bench_rows(measured.measurements), BENCH_RIGHT), ""]
-    lines += skipped_lines(measured.skipped)
-    lines.append("mean and percentiles: inference alone; frame, fps: contract + inference + postprocess of 640×480")
-    for check in checks:
-        if check.status != "pass":
-            lines.append(f"{check.status}: {check.id} is {check.value:.4g}, limit {check.op} {check.limit:.4g}")
-    return "\n".join(lines)
-
-
-def bench_metrics(measured: Bench) -> dict[str, Any]:
-    """The metrics of the envelope; `compare` reads them back."""
-    return {
-        "measurements": [measurement_to_json(row) for row in measured.measurements],
-        "skipped": [vars(skip) for skip in measured.skipped],
-    }
-
-
 def device_lines(answer: DeviceAnswer) -> list[str]:
     """One line per check of `--device`."""
     marks = {"pass": "ok  ", "fail": "FAIL"}
     lines = [f"{marks[check.status]} {check.id}: {check.value:g} {check.op} {check.limit:g}" for check in answer.checks]
     return ["", *lines] if lines else []
-
-
-def skipped_lines(skipped: Sequence[Skipped]) -> list[str]:
-    """One line per engine and reason."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for skip in skipped:
-        reasons.setdefault((skip.engine, skip.reason), []).append(skip.variant)
-    return [f"skipped on {engine}: {', '.join(names)}: {reason}" for (engine, reason), names in reasons.items()]
 
 
 def share(value: float) -> str:
@@ -208,9 +166,14 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {"value": estimate.value, "ci95": list(estimate.ci95)}
 
 
-def _next(verification: Verification, bundle: Bundle) -> tuple[str, ...]:
-    if verification.status == "pass":
-        return (f"edgevision bench {bundle.path}", f"edgevision pack {bundle.path}")
+def next_commands(verification: Verification, bundle: Bundle, images: ImageSet, file: Path) -> tuple[str, ...]:
+    """What makes sense now; `pack` needs the report, which stands in `file`."""
+    if verification.status == "fail":
+        return ("edgevision quantize RUN -o RUN2  # quantization-aware training wins back what int8 lost",)
     if verification.status == "inconclusive":
         return (f"edgevision verify {bundle.path} --data MORE_IMAGES",)
-    return ("edgevision quantize RUN -o RUN2  # quantization-aware training wins back what int8 lost",)
+    release = bundle.path.with_name(f"{bundle.path.stem}-1.0.0.evb")
+    splits = "" if images.splits is None else f" --splits {images.splits}"
+    return (
+        f"edgevision pack {bundle.path} -o {release} --data {images.source}{splits} --report {file} --version 1.0.0",
+    )

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from edgevision.fidelity.gate import Result, VerifyPlan
 from edgevision.fidelity.images import ImageSet
 from edgevision.fidelity.judge import METRICS, Case, judge
-from edgevision.fidelity.observe import Advance, Contender, Observations, Skipped, Timing, observe, open_contenders
+from edgevision.fidelity.observe import Contender, Observations, Timing, observe, open_contenders
 from edgevision.reports.envelope import Check, Finding
 from edgevision.reports.envelope import verdict as overall
+from edgevision_runtime.bench import Advance, Skipped
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES
 from edgevision_runtime.errors import ModelError, UsageError

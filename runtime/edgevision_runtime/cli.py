@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision_runtime import __version__
+from edgevision_runtime.bench_command import bench
 from edgevision_runtime.errors import CheckFailed, UsageError
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
         click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
     if stop.is_interrupt:
         raise KeyboardInterrupt
+
+
+edgevision_runtime.add_command(bench)
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Measure one model file on one engine, in a process of its own, so that cold load and peak memory are real.
 
-`python -m edgevision.fidelity.bench_worker` reads a job as JSON from stdin and writes the measurement to stdout. It
-imports the runtime only.
+It reads a job as JSON from stdin and writes the measurement as JSON to stdout.
 """
 
 from __future__ import annotations

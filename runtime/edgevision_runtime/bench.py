@@ -7,22 +7,27 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgevision.fidelity.observe import Advance, Skipped
-from edgevision.reports.envelope import Check, Finding, Report, environment, read_report
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES, engines_for, installed_version
 from edgevision_runtime.errors import EdgeVisionError, MissingDependency, UsageError
+from edgevision_runtime.report import Check, Finding, Report, Stopwatch, environment, file_input, read_report, verdict
 from edgevision_runtime.types import Variant
 
-WORKER = "edgevision.fidelity.bench_worker"
+# `-m` would put the current folder first on the path, and with it whatever lies there
+WORKER = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from edgevision_runtime.bench_worker import main; sys.exit(main())"
+)
 COMPARED = ("p50_ms", "rss_peak_mb", "size_bytes")  # load and first inference vary too much from run to run
 FRAME_SIZE = (480, 640)  # height, width of the frames that go through the contract
 SLOWEST_JOB_S = 900
+
+Advance = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,15 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A variant that did not run on an engine, and why."""
+
+    variant: str
+    engine: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Bench:
     """All measurements of a bundle."""
 
@@ -128,21 +142,19 @@ def jobs(bundle: Bundle, plan: BenchPlan) -> list[Job]:
     ]
 
 
-def compare(
-    measurements: Sequence[Measurement], baseline: Path, max_regress: float
-) -> tuple[list[Check], list[Finding]]:
+def compare(measurements: Sequence[Measurement], baseline: Baseline) -> tuple[list[Check], list[Finding]]:
     """Hold measurements against an earlier report, like with like; what stands on one side only is a finding.
 
     Raises:
         UsageError: the baseline is not a report of `bench`.
     """
-    old = read_report(baseline)
+    old = read_report(baseline.path)
     if old.command != "bench":
-        raise UsageError(f"{baseline} is a report of {old.command!r}", expected="one that bench --report wrote")
+        raise UsageError(f"{baseline.path} is a report of {old.command!r}", expected="one that bench --report wrote")
     before = {row["key"]: row for row in old.metrics.get("measurements", [])}
     now = {measurement.key: measurement for measurement in measurements}
     checks = [
-        Check.judged(f"{key}/{name}", getattr(now[key], name), "<=", before[key][name] * (1 + max_regress))
+        Check.judged(f"{key}/{name}", getattr(now[key], name), "<=", before[key][name] * (1 + baseline.max_regress))
         for key in now
         for name in COMPARED
         if key in before and before[key].get(name) is not None and getattr(now[key], name) is not None
@@ -151,6 +163,41 @@ def compare(
     findings += [Finding("W402", f"{key} is in the baseline and was not measured") for key in before if key not in now]
     findings += _other_machine(old)
     return checks, findings
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """An earlier report of `bench`, and by how much a number may have grown since."""
+
+    path: Path
+    max_regress: float = 0.1
+
+
+def bench_report(
+    bundle: Bundle, measured: Bench, watch: Stopwatch, baseline: Baseline | None = None, also: Sequence[Check] = ()
+) -> Report:
+    """The envelope of a measurement, compared with a baseline when there is one; `also` are further checks.
+
+    Raises:
+        UsageError: the baseline is not a report of `bench`.
+    """
+    checks, findings = ([], []) if baseline is None else compare(measured.measurements, baseline)
+    inputs: dict[str, Any] = {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}}
+    if baseline is not None:
+        inputs["baseline"] = file_input(baseline.path)
+    return Report(
+        command="bench",
+        status=verdict([*checks, *also]),
+        started=watch.started,
+        duration_s=watch.duration_s,
+        inputs=inputs,
+        checks=(*checks, *also),
+        metrics={
+            "measurements": [to_json(row) for row in measured.measurements],
+            "skipped": [vars(skip) for skip in measured.skipped],
+        },
+        warnings=tuple(findings),
+    )
 
 
 def to_json(measurement: Measurement) -> dict[str, Any]:
@@ -213,7 +260,7 @@ def _run_worker(job: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         process = subprocess.run(
-            [sys.executable, "-P", "-m", WORKER], input=json.dumps(job), capture_output=True, text=True,
+            [sys.executable, "-c", WORKER], input=json.dumps(job), capture_output=True, text=True,
             timeout=SLOWEST_JOB_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -229,9 +276,3 @@ def _other_machine(old: Report) -> Iterator[Finding]:
     here = environment()
     if old.env.get("cpu") != here.get("cpu"):
         yield Finding("W403", f"the baseline was measured on {old.env.get('cpu')}, this is {here.get('cpu')}")
-
-
-def largest(measurements: Iterable[Measurement], name: str) -> float | None:
-    """The largest known value of a field; None when none is known."""
-    known = [getattr(measurement, name) for measurement in measurements]
-    return max((value for value in known if value is not None), default=None)
