@@ -46,7 +46,7 @@ _BROKEN = (
     TypeError,
     ValueError,
     OverflowError,
-    RecursionError,
+    RuntimeError,
     MemoryError,
 )
 """What unpickling broken bytes raises."""

@@ -16,7 +16,7 @@ from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures.architecture import Architecture, ArchitectureOptions
 from edgevision.training.architectures.blocks import BATCH_NORM_MOMENTUM, classifier, layers, rescaled_input
 
-_AUTOMATIC_NAME = re.compile(r"(conv2d|batch_normalization|activation|(?:max|average)_pooling2d)(_\d+)?")
+_AUTOMATIC_NAME = re.compile(r"(conv2d|batch_normalization|activation|concatenate|(?:max|average)_pooling2d)(_\d+)?")
 
 
 def _build(family: Callable[..., keras.Model], name: str, options: ArchitectureOptions) -> keras.Model:

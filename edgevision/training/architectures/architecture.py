@@ -53,7 +53,7 @@ class Architecture:
     input_offset: Scaling = -1.0
     dropout: float = 0.0
     quantization_note: str = ""
-    """What tfmot cannot take of this architecture, empty when it takes the model whole."""
+    """What quantization-aware training costs this architecture; empty when nothing."""
 
     def build(self, options: ArchitectureOptions) -> keras.Model:
         """Build the untrained model. Raises UsageError when a size, width or class count cannot be."""

@@ -21,8 +21,8 @@ from edgevision.training.architectures.blocks import (
 )
 
 QUANTIZATION_NOTE = (
-    "tfmot has no quantizer for the Multiply layers of hard-swish and squeeze-and-excite: "
-    "take post-training int8, or mobilenet_v2 for quantization-aware training"
+    "quantization-aware training spells hard-swish out as separate operators, where post-training int8 keeps the fused "
+    "HARD_SWISH: prefer post-training int8, or mobilenet_v2"
 )
 
 
