@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,8 @@ def _quantize(data: bytes, recipe: list[dict[str, Any]], ranges: Ranges | None, 
 
     statistics = None if ranges is None else _statistics(data, ranges)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bars
+        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():  # its progress bars
+            warnings.simplefilter("ignore")  # its interpreter that keeps all tensors
             result = quantizer.Quantizer(data, recipe).quantize(
                 statistics, enable_progress_bar=False, enable_progress_report=False
             )

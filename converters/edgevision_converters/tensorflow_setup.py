@@ -14,6 +14,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same bits from run to
 
 
 with without_native_chatter():
+    import absl.logging
     import tensorflow as tf
     import tf_keras as keras
 
@@ -21,5 +22,6 @@ with without_native_chatter():
         tf.config.experimental.set_memory_growth(_gpu, True)
 
 tf.get_logger().setLevel("ERROR")
+absl.logging.set_verbosity(absl.logging.ERROR)
 
 __all__ = ["keras", "tf"]

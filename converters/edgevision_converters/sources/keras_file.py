@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,19 +94,33 @@ def load(path: Path, version: str, *, is_quantization_aware: bool = False) -> An
         ModelError: a layer that is not known, or a broken file.
     """
     try:
-        if version.startswith("3"):
-            import keras as keras3
+        with _named_as_keras_wants(path) as named:
+            if version.startswith("3"):
+                import keras as keras3
 
-            return keras3.models.load_model(path, compile=False)
-        if is_quantization_aware:
-            from edgevision_converters.fake_quantization import quantization_scope
+                return keras3.models.load_model(named, compile=False)
+            if is_quantization_aware:
+                from edgevision_converters.fake_quantization import quantization_scope
 
-            with quantization_scope():
-                return keras2.models.load_model(path, compile=False)
-        return keras2.models.load_model(path, compile=False)
+                with quantization_scope():
+                    return keras2.models.load_model(named, compile=False)
+            return keras2.models.load_model(named, compile=False)
     except _REFUSALS as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(f"{path}: Keras {version} cannot load it ({reason})", hint=_HINT) from error
+
+
+@contextmanager
+def _named_as_keras_wants(path: Path) -> Iterator[Path]:
+    """The file under a name that ends in .keras or .h5, by which Keras chooses how to read it."""
+    suffix = ".keras" if zipfile.is_zipfile(path) else ".h5"
+    if path.suffix == suffix:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / f"model{suffix}"
+        named.symlink_to(path.resolve())
+        yield named
 
 
 def _output_names(model: Any) -> list[str]:
