@@ -52,8 +52,8 @@ data_options = (
 )
 fit_options = (
     click.option("--epochs", type=click.IntRange(1), help="[default: 20]"),
-    click.option("--batch", type=click.IntRange(1), default=32, show_default=True),
-    click.option("--learning-rate", type=float, default=1e-3, show_default=True),
+    click.option("--batch", type=click.IntRange(1), help="Pictures in a step. [default: 32 to classify, 8 to segment]"),
+    click.option("--learning-rate", type=float, help="[default: 0.001 to classify, 0.002 to segment]"),
     click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True),
     click.option("--schedule", type=click.Choice(["constant", "cosine", "step"]), default="cosine", show_default=True),
     click.option("--early-stopping", type=click.IntRange(1), metavar="N", help="Stop after N epochs without gain."),

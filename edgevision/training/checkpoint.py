@@ -71,14 +71,18 @@ class CheckpointFolder:
         for epoch in self._epochs()[: -self.keep]:
             shutil.rmtree(self._folder(epoch))
 
+    def epochs_done(self) -> int:
+        """The epochs behind the checkpoint that `load` gives; every worker must ask."""
+        newest = max(self._epochs(), default=0)
+        return self.agree(newest) if self.agree else newest
+
     def load(self) -> Checkpoint | None:
         """The newest checkpoint; None when there is none.
 
         Raises:
             ModelError: it cannot be read.
         """
-        newest = max(self._epochs(), default=0)
-        epoch = self.agree(newest) if self.agree else newest
+        epoch = self.epochs_done()
         if epoch == 0:
             return None
         folder = self._folder(epoch)

@@ -196,7 +196,8 @@ def _steps(data: Any) -> int:
 
 def _current_rate(optimizer: Any) -> float:
     rate = optimizer.learning_rate
-    return float(rate(optimizer.iterations) if callable(rate) else rate)
+    value = rate(optimizer.iterations) if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else rate
+    return float(tf.convert_to_tensor(value))
 
 
 def _check_same_shapes(saved: Arrays, present: Sequence[Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from edgevision.data.splits import SplitPlan
 from edgevision.training.fit_plan import FitPlan
@@ -13,12 +13,29 @@ from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.operations import Color, Resize
 
+Value = TypeVar("Value")
+
 STRATEGIES = ("none", "mirrored", "multiworker")
-DEFAULT_ARCHITECTURE = {"classify": "cnn", "segment": "unet_tiny"}
-DEFAULT_EPOCHS = {"classify": 20, "segment": 20}
-DEFAULT_AUGMENTATION = {"classify": "light", "segment": "light"}
-DEFAULT_LOSS = {"classify": "cross-entropy", "segment": "cross-entropy+dice"}
-DEFAULT_CLASS_WEIGHTS = {"classify": "balanced", "segment": "none"}
+
+
+@dataclass(frozen=True)
+class TaskDefaults:
+    """What a training does where nobody said otherwise; measured on the named sets (docs)."""
+
+    architecture: str
+    loss: str
+    class_weights: str
+    epochs: int = 20
+    batch: int = 32
+    learning_rate: float = 1e-3
+    augment: str = "light"
+
+
+DEFAULTS = {
+    "classify": TaskDefaults("cnn", "cross-entropy", "balanced"),
+    "segment": TaskDefaults("unet_tiny", "cross-entropy+dice", "none", batch=8, learning_rate=2e-3),
+}
+BY_TASK = ("epochs", "batch", "learning_rate", "loss", "class_weights")
 FINE_TUNE_RATE = 0.1  # of the learning rate
 
 
@@ -73,28 +90,30 @@ class TrainPlan:
     preprocess: Preprocess | None = None  # the whole contract; None: resize and colour below
     resize: str = "squash"
     color: str = "rgb"
-    epochs: int | None = None  # None: the task's default
-    batch: int = 32
-    learning_rate: float = 1e-3
+    epochs: int | None = None  # None, here and below: the task's default
+    batch: int | None = None
+    learning_rate: float | None = None
     optimizer: str = "adam"
     schedule: str = "cosine"
     early_stopping: int | None = None
-    loss: str | None = None  # None: the task's default
+    loss: str | None = None
     label_smoothing: float = 0.0
-    class_weights: str | None = None  # balanced | none | a JSON file of label to number; None: the task's default
+    class_weights: str | None = None  # balanced | none | a JSON file of label to number
     mixed_precision: bool = False
     strategy: str = "none"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
+        if self.batch is not None and self.batch < 1:
             raise UsageError(f"batch is {self.batch}", expected="1 or more")
         if self.strategy not in STRATEGIES:
             raise UsageError(f"strategy is {self.strategy!r}", expected=" | ".join(STRATEGIES))
         if self.preprocess is not None and self.preprocess.size is None:
             raise UsageError("the contract has no fixed output size", expected="a resize operation in it")
-        if self.task is not None:
-            self.fit_plan(self.task, classes=2, class_weights=None)  # a wrong number is said before data is read
+        if self.is_complete:
+            self.fit_plan(classes=2, class_weights=None)  # a wrong number is said before data is read
+        elif self.task is not None:
+            self.complete(self.task)
 
     def contract(self, default_size: tuple[int, int]) -> Preprocess:
         """The preprocessing contract that the model is trained with."""
@@ -104,16 +123,36 @@ class TrainPlan:
         size = self.network.image_size or default_size
         return Preprocess((Resize(size, self.resize, "bilinear", pad), Color(self.color)))
 
-    def fit_plan(self, task: str, classes: int, class_weights: tuple[float, ...] | None) -> FitPlan:
-        """The plan of the (first) fitting."""
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to the task's defaults."""
+        return self.task is not None and all(getattr(self, name) is not None for name in BY_TASK)
+
+    def complete(self, task: str) -> TrainPlan:
+        """The plan with the task's defaults filled in.
+
+        Raises:
+            UsageError: an unknown task.
+        """
+        if task not in DEFAULTS:
+            raise UsageError(f"task is {task!r}", expected=" | ".join(DEFAULTS))
+        defaults = DEFAULTS[task]
+        missing = {name: getattr(defaults, name) for name in BY_TASK if getattr(self, name) is None}
+        data = dataclasses.replace(self.data, augment=self.data.augment or defaults.augment)
+        architecture = self.network.architecture or defaults.architecture
+        network = dataclasses.replace(self.network, architecture=architecture)
+        return dataclasses.replace(self, task=task, data=data, network=network, **missing)
+
+    def fit_plan(self, classes: int, class_weights: tuple[float, ...] | None) -> FitPlan:
+        """The plan of the (first) fitting; only of a complete plan."""
         return FitPlan(
-            task=task,
+            task=_known(self.task),
             classes=classes,
-            epochs=DEFAULT_EPOCHS.get(task, 1) if self.epochs is None else self.epochs,
-            learning_rate=self.learning_rate,
+            epochs=_known(self.epochs),
+            learning_rate=_known(self.learning_rate),
             optimizer=self.optimizer,
             schedule=self.schedule,
-            loss=self.loss or DEFAULT_LOSS.get(task, "cross-entropy"),
+            loss=_known(self.loss),
             label_smoothing=self.label_smoothing,
             class_weights=class_weights,
             early_stopping=self.early_stopping,
@@ -122,7 +161,7 @@ class TrainPlan:
     def fine_tune_plan(self, plan: FitPlan) -> FitPlan:
         """The plan of the second fitting, with everything thawed."""
         return dataclasses.replace(
-            plan, epochs=self.network.fine_tune_epochs, learning_rate=self.learning_rate * FINE_TUNE_RATE
+            plan, epochs=self.network.fine_tune_epochs, learning_rate=plan.learning_rate * FINE_TUNE_RATE
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -130,6 +169,11 @@ class TrainPlan:
         document = dataclasses.asdict(dataclasses.replace(self, preprocess=None))
         document["preprocess"] = None if self.preprocess is None else self.preprocess.to_json()
         return document
+
+
+def _known(value: Value | None) -> Value:
+    assert value is not None, "complete() fills this in"
+    return value
 
 
 def plan_differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:

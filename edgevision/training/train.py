@@ -20,15 +20,19 @@ from edgevision.training.class_weights import class_weights
 from edgevision.training.evaluate import Evaluation, evaluate
 from edgevision.training.fit import FitHooks, FitProgress, fit, make_deterministic
 from edgevision.training.fit_plan import FitPlan
-from edgevision.training.plan import DEFAULT_ARCHITECTURE, DEFAULT_AUGMENTATION, DEFAULT_CLASS_WEIGHTS, TrainPlan
+from edgevision.training.plan import TrainPlan
 from edgevision.training.run_files import Outcome, StageHistory, tool_versions, write_training_run
 from edgevision.training.strategy import Placement, place
+from edgevision.training.tensorboard import EventLog
 from edgevision.training.unfinished import Target, UnfinishedTraining
 from edgevision.training.weights import load_weights
 from edgevision_runtime.errors import DataError
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
 from edgevision_runtime.types import ModelSpec
+
+RESUMED = 100_003  # a resumed training shuffles and augments anew, not as in its first epochs
+MOST_DUPLICATES = 100  # that run.json lists
 
 
 @dataclass(frozen=True)
@@ -82,21 +86,29 @@ class _Training:
         check_writable(self.target.output, force=self.target.force)
         self.hooks.log(self.placement.describe())
         self.dataset = self._open_data()
+        self.plan = self.plan.complete(self.dataset.task)
         self.architecture = self._find_architecture()
         self.spec = self._make_spec()
+        self.duplicates = self._find_duplicates()
+        self.augmentation = Augmentation.parse(str(self.plan.data.augment))
         stages = self._stages()
         if self.unfinished.prepare(self.plan, self.target):
             self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
         elif self.target.resume:
             self.hooks.log("no checkpoint to resume from: starting at the first epoch")
+        try:
+            result = self._fit_and_write(stages)
+        finally:
+            if not self.unfinished.has_checkpoints:
+                self.unfinished.delete()
+        self.unfinished.delete()
+        return result
+
+    def _fit_and_write(self, stages: list[_Stage]) -> TrainResult:
         model, histories = self._fit(stages)
         exported = self.architecture.build(self._options())
         exported.set_weights(model.get_weights())  # on every worker: reading averages may need all of them
-        result = TrainResult(exported, None, ())
-        if self.placement.is_chief:
-            result = self._write(exported, histories)
-        self.unfinished.delete()
-        return result
+        return self._write(exported, histories) if self.placement.is_chief else TrainResult(exported, None, ())
 
     def _open_data(self) -> Dataset:
         plan = self.plan
@@ -113,9 +125,18 @@ class _Training:
             self.hooks.warn(f"skipped {skipped.reason}")
         return dataset
 
+    def _find_duplicates(self) -> list[NearDuplicate]:
+        """Before the training, so that one can stop it and split anew."""
+        if not self.placement.is_chief:
+            return []
+        pairs = near_duplicates(self.dataset)
+        if pairs:
+            self.hooks.warn(_describe_duplicates(self.dataset, pairs))
+        return pairs
+
     def _find_architecture(self) -> Architecture:
         task: Any = self.dataset.task
-        return find_architecture(self.plan.network.architecture or DEFAULT_ARCHITECTURE[task], task)
+        return find_architecture(str(self.plan.network.architecture), task)
 
     def _make_spec(self) -> ModelSpec:
         contract = self.plan.contract(self.architecture.default_size)
@@ -128,12 +149,12 @@ class _Training:
 
     def _stages(self) -> list[_Stage]:
         plan, dataset = self.plan, self.dataset
-        choice = plan.class_weights or DEFAULT_CLASS_WEIGHTS[dataset.task]
+        choice = str(plan.class_weights)
         weights = class_weights(choice, dataset)
         if weights:
             shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(dataset.labels, weights, strict=True))
             self.hooks.log(f"class weights ({choice}): {shown}")
-        first = plan.fit_plan(dataset.task, len(dataset.labels), weights)
+        first = plan.fit_plan(len(dataset.labels), weights)
         stages = [_Stage("head" if plan.network.freeze else "train", first, plan.network.freeze)]
         if plan.network.fine_tune_epochs:
             stages.append(_Stage("fine-tune", plan.fine_tune_plan(first), is_frozen=False))
@@ -152,30 +173,32 @@ class _Training:
 
     def _fit_stage(self, model: Any, stage: _Stage, number: int) -> StageHistory:
         _set_frozen(model, is_frozen=stage.is_frozen, keeps_statistics=self.plan.network.freeze)
-        augmentation = Augmentation.parse(self._augment())
-        seed = self.plan.seed + number
-        train_data = self._pipeline("train", augmentation, seed)
+        checkpoints = self.unfinished.checkpoints(stage.name)
+        seed = self.plan.seed + number + RESUMED * checkpoints.epochs_done()
+        train_data = self._pipeline("train", self.augmentation, seed)
         val_data = self._pipeline("val", None, None)
-        callbacks = []
-        if self.hooks.tensorboard:
-            folder = self.unfinished.tensorboard / stage.name
-            callbacks.append(keras.callbacks.TensorBoard(str(folder), write_graph=False))
-        hooks = FitHooks(
-            callbacks=callbacks,
-            on_progress=lambda progress: self.hooks.on_progress(stage.name, progress),
-            checkpoints=self.unfinished.checkpoints(stage.name),
-        )
+        listeners: list[Callable[[FitProgress], None]] = [lambda progress: self.hooks.on_progress(stage.name, progress)]
+        if self.hooks.tensorboard and self.placement.is_chief:
+            listeners.append(EventLog(self.unfinished.tensorboard / stage.name))
+
+        def on_progress(progress: FitProgress) -> None:
+            for listener in listeners:
+                listener(progress)
+
+        hooks = FitHooks(on_progress=on_progress, checkpoints=checkpoints)
         result = fit(model, stage.plan, train_data, val_data, hooks)
         if result.has_stopped_early:
             self.hooks.log(f"stopped after epoch {len(result.history)}: no better since epoch {result.best_epoch}")
         return StageHistory(stage.name, stage.plan.metric, result.history, result.best_epoch)
 
-    def _augment(self) -> str:
-        return self.plan.data.augment or DEFAULT_AUGMENTATION[self.dataset.task]
+    @property
+    def _batch(self) -> int:
+        assert self.plan.batch is not None, "the plan is complete"
+        return self.plan.batch
 
     def _pipeline(self, name: str, augmentation: Augmentation | None, seed: int | None) -> Any:
         samples = self.dataset.of_split(name)
-        data = image_pipeline(samples, self.spec, batch=self.plan.batch, augment=augmentation, shuffle_seed=seed)
+        data = image_pipeline(samples, self.spec, batch=self._batch, augment=augmentation, shuffle_seed=seed)
         return self.placement.distributable(data)
 
     @contextmanager
@@ -195,22 +218,20 @@ class _Training:
     def _write(self, model: Any, histories: list[StageHistory]) -> TrainResult:
         splits = [name for name in ("val", "test") if any(s.split == name for s in self.dataset.samples)]
         evaluations = tuple(
-            evaluate(model, self.spec, self.dataset.of_split(name), name, self.plan.batch) for name in splits
+            evaluate(model, self.spec, self.dataset.of_split(name), name, self._batch) for name in splits
         )
-        duplicates = near_duplicates(self.dataset)
-        if duplicates:
-            self.hooks.warn(_describe_duplicates(self.dataset, duplicates))
+        duplicates = self.duplicates
         notes = [f"Trained in {monotonic() - self.started_s:.0f} s, {self.placement.describe()}."]
         notes += [_describe_duplicates(self.dataset, duplicates)] if duplicates else []
         notes += [f"Skipped: {one.reason}" for one in self.dataset.skipped]
-        record = self._record(model, histories, duplicates)
+        record = self._record(model, histories)
         new = NewRun(self.target.output, self.spec, record, force=self.target.force)
         log_folder = self.unfinished.tensorboard
         outcome = Outcome(model, self.dataset, histories, evaluations, {"tensorboard": log_folder}, notes)
         return TrainResult(model, write_training_run(new, outcome), evaluations)
 
-    def _record(self, model: Any, histories: list[StageHistory], duplicates: list[NearDuplicate]) -> dict[str, Any]:
-        dataset, network = self.dataset, self.plan.network
+    def _record(self, model: Any, histories: list[StageHistory]) -> dict[str, Any]:
+        dataset, network, duplicates = self.dataset, self.plan.network, self.duplicates
         return {
             "command": self.hooks.command,
             "arguments": self.plan.to_json(),
@@ -226,12 +247,16 @@ class _Training:
             "data": {
                 "source": self.plan.data.source,
                 "root": str(dataset.root),
-                "augment": self._augment(),
+                "augment": self.plan.data.augment,
                 "images": {name: sum(s.split == name for s in dataset.samples) for name in ("train", "val", "test")},
                 "skipped": [{"path": str(one.path), "reason": one.reason} for one in dataset.skipped],
-                "near_duplicates": [
-                    [dataset.relative(pair.first), dataset.relative(pair.second), pair.distance] for pair in duplicates
-                ],
+                "near_duplicates": {
+                    "pairs": len(duplicates),
+                    "nearest": [
+                        [dataset.relative(pair.first), dataset.relative(pair.second), pair.distance]
+                        for pair in duplicates[:MOST_DUPLICATES]
+                    ],
+                },
             },
             "best_epoch": [
                 {"stage": one.stage, "epoch": one.best_epoch, one.metric: one.best.val_metric} for one in histories
@@ -251,6 +276,7 @@ def _set_frozen(model: Any, *, is_frozen: bool, keeps_statistics: bool) -> None:
 def _describe_duplicates(dataset: Dataset, pairs: list[NearDuplicate]) -> str:
     first = pairs[0]
     return (
-        f"{len(pairs)} near-duplicates across splits (listed in run.json), such as {dataset.relative(first.first)} and "
+        f"{len(pairs)} near-duplicates across splits (run.json lists the nearest), such as "
+        f"{dataset.relative(first.first)} and "
         f"{dataset.relative(first.second)}; --group-by keeps what belongs together on one side"
     )

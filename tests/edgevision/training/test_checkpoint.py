@@ -2,9 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from edgevision_runtime.errors import ModelError
 
 from edgevision.training.checkpoint import Checkpoint, CheckpointFolder, EpochRecord
+from edgevision_runtime.errors import ModelError
 
 
 def checkpoint(epochs):
