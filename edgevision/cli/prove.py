@@ -69,9 +69,10 @@ def verify(console: Console, bundle_path: Path, **options: Any) -> int:
 
         write_junit(options["junit"], found, bundle.name, watch.duration_s)
     if options["html"]:
-        from edgevision.fidelity.page import write_page
+        from edgevision.reports.stories import verify_story
+        from edgevision.reports.verify_report import write_verify_report
 
-        write_page(options["html"], found, bundle, images)
+        write_verify_report(options["html"], verify_story(found, bundle_path.name, "\n".join(report.next)))
     _written(console, [options["report"], options["junit"], options["html"]], report.next)
     return report.exit_code
 

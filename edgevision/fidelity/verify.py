@@ -109,11 +109,13 @@ def _warnings(bundle: Bundle, results: Sequence[Result], skipped: Sequence[Skipp
     if len(results) == 1:
         findings.append(Finding("W301", f"only the reference {results[0].name} ran, so there was nothing to compare"))
     ran = {result.variant for result in results}
+    reasons: dict[str, list[str]] = {}
     for variant in bundle.variants:
         if variant.name not in ran:
-            reasons = [skip.reason for skip in skipped if skip.variant == variant.name]
-            why = "; ".join(reasons) or f"no engine for {variant.format} was asked for"
-            findings.append(Finding("W302", f"{variant.name} was not verified: {why}"))
+            why = [skip.reason for skip in skipped if skip.variant == variant.name]
+            reason = "; ".join(why) or f"no engine for {variant.format} was asked for"
+            reasons.setdefault(reason, []).append(variant.name)
+    findings += [Finding("W302", f"not verified: {', '.join(names)}: {why}") for why, names in reasons.items()]
     return findings
 
 
