@@ -116,9 +116,9 @@ class _MaskTally:
 
 def overlaps(truth: Image, mask: Image, classes: int) -> tuple[Floats, Floats]:
     """Per class the pixels in both masks and in either, float64 (classes,); pixels whose truth is 255 do not count."""
-    kept = truth != IGNORED
-    pairs = truth[kept].astype(np.int64) * classes + mask[kept]
-    confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes).astype(np.float64)
+    pairs = truth.astype(np.uint16) * np.uint16(classes) + mask  # 255 comes to lie behind all pairs of classes
+    counts = np.bincount(pairs.ravel(), minlength=classes * classes)[: classes * classes]
+    confusion = counts.reshape(classes, classes).astype(np.float64)
     both = confusion.diagonal().copy()
     return both, confusion.sum(0) + confusion.sum(1) - both
 
