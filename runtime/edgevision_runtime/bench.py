@@ -14,7 +14,7 @@ from typing import Any
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES, engines_for, installed_version
-from edgevision_runtime.errors import EdgeVisionError, MissingDependency, UsageError
+from edgevision_runtime.errors import EdgeVisionError, MissingDependency, ModelError, UsageError
 from edgevision_runtime.report import Check, Finding, Report, Stopwatch, environment, file_input, read_report, verdict
 from edgevision_runtime.types import Variant
 
@@ -103,7 +103,7 @@ def bench(bundle: Bundle, plan: BenchPlan, advance: Advance = lambda note: None)
 
     Raises:
         MissingDependency: an engine that the plan names is not installed.
-        ModelError: a variant that the plan names is not in the bundle.
+        ModelError: a variant that the plan names is not in the bundle, or nothing ran at all.
     """
     measurements, skipped = [], []
     for job in jobs(bundle, plan):
@@ -112,6 +112,9 @@ def bench(bundle: Bundle, plan: BenchPlan, advance: Advance = lambda note: None)
         except EdgeVisionError as error:
             skipped.append(Skipped(job.variant.name, job.engine, str(error)))
         advance(f"{job.variant.name} on {job.engine}")
+    if not measurements:
+        reasons = "; ".join(f"{skip.variant} on {skip.engine}: {skip.reason}" for skip in skipped)
+        raise ModelError("nothing could be measured", hint=reasons or "no installed engine takes these variants")
     return Bench(tuple(measurements), tuple(skipped))
 
 

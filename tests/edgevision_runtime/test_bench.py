@@ -10,7 +10,7 @@ from edgevision_runtime.bench import Baseline, BenchPlan, bench, bench_report, c
 from edgevision_runtime.bench_text import bench_text
 from edgevision_runtime.bundle_writer import write_bundle
 from edgevision_runtime.cli import edgevision_runtime
-from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.errors import MissingDependency, ModelError, UsageError
 from edgevision_runtime.report import Report, Stopwatch
 
 
@@ -80,6 +80,13 @@ def test_a_model_that_does_not_load_is_skipped_with_the_reason(colour_content, t
     assert [row.variant for row in found.measurements] == ["float32.tflite"]
     assert [(skip.variant, skip.engine) for skip in found.skipped] == [("float32.onnx", "onnx")]
     assert "refuses the model" in found.skipped[0].reason
+
+
+def test_nothing_to_measure_is_an_error_and_no_empty_report(colour_content, tmp_path):
+    broken = replace(colour_content, models=tuple((variant, b"no model") for variant, _ in colour_content.models))
+
+    with pytest.raises(ModelError, match=r"nothing could be measured.*float32\.onnx on onnx"):
+        bench(write_bundle(tmp_path / "broken.evb", broken), BenchPlan(runs=2, warmup=0))
 
 
 def test_an_engine_that_is_not_installed_names_the_pip_command(bundle):
