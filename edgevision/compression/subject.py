@@ -73,6 +73,8 @@ def open_subject(origin: Origin) -> Subject:
         ModelError: it cannot be read, or holds a layer that cannot be carried over.
         UsageError: something is not stated, or data and labels do not fit each other.
     """
+    if not origin.path.exists():
+        raise UsageError(f"{origin.path} is not there", expected="a run directory, or a .keras or .h5 file")
     if origin.is_run:
         return _from_run(RunDirectory.open(origin.path), origin)
     if origin.path.suffix not in (".keras", ".h5", ".hdf5"):
