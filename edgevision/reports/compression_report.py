@@ -57,7 +57,8 @@ def compression_sections(story: CompressionStory, title: str = "Before and after
         figures.append(Figure("Zeros per layer, counted in the finished model.",
                               plots.sparsity_bars(story.layer_sparsity, story.target_sparsity)))  # fmt: skip
     if any(len(values) for values in story.history.values()):
-        figures.append(Figure("Learning curves.", plots.learning_curves(story.history), is_wide=not figures))
+        kept = {name: values for name, values in story.history.items() if not name.endswith("loss")} or story.history
+        figures.append(Figure("Learning curve.", plots.learning_curves(kept)))
     sections = [Section(title, story.conclusion, tiles, table=table, figures=figures)]
     if story.untouched:
         sections.append(Section("Layers left as they are", table=Table(("Layer", "Why"), story.untouched)))

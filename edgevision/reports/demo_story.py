@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edgevision.reports.compression_report import CompressionStory, LedgerRow
 from edgevision.reports.demo_report import DemoStory
 from edgevision.reports.html import KeyFigure, Picture, Step
-from edgevision.reports.pictures import thumbnail
-from edgevision.reports.stories import as_seen, facts_of
+from edgevision.reports.pictures import overlay, thumbnail
+from edgevision.reports.stories import METRIC_NAMES, as_seen, facts_of
 from edgevision.reports.training_report import MaskedImage, TrainingStory, read_history
 from edgevision.reports.verify_report import VariantResult, VerifyStory
 from edgevision.reports.wording import milliseconds, percent, percent_interval, points, size
@@ -75,7 +76,8 @@ def _key_figures(result: DemoResult) -> list[KeyFigure]:
     """The reference, and the smallest variant on the fastest engine beside it."""
     reference = next(row for row in result.rows if row.agreement is None)
     smallest = _smallest(result)
-    metric = "Accuracy" if result.metric == "accuracy" else "Mean IoU"
+    metric = METRIC_NAMES[result.metric]
+    metric = metric[0].upper() + metric[1:]
     figures = [
         KeyFigure(f"{metric}, {reference.name}", percent(reference.metric), percent_interval(reference.metric_ci95)),
         KeyFigure(f"{metric}, {smallest.name}", percent(smallest.metric), percent_interval(smallest.metric_ci95)),
@@ -97,7 +99,6 @@ def _smallest(result: DemoResult) -> VariantRow:
 def _training(result: DemoResult) -> TrainingStory:
     run = RunDirectory.open(result.folder / "learned")
     splits = result.trained_metrics["splits"]
-    images = run.record["data"].get("images", {})
     return TrainingStory(
         name="learned",
         task=run.spec.task,
@@ -105,8 +106,18 @@ def _training(result: DemoResult) -> TrainingStory:
         facts=facts_of(run.record, run.spec),
         history=read_history(run.path / "history.csv", METRICS[run.spec.task]),
         metrics=splits.get("test", splits.get("val")),
-        split_counts={name: {"images": count} for name, count in images.items()},
+        split_counts=_split_counts(run),
     )
+
+
+def _split_counts(run: RunDirectory) -> dict[str, dict[str, int]]:
+    """Split → label → images, as splits.csv says; masks have no label."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in ("train", "val", "test")}
+    with run.splits_path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            label = row["label"] or "images"
+            counts[row["split"]][label] = counts[row["split"]].get(label, 0) + 1
+    return counts
 
 
 def _compression(folder: Path) -> CompressionStory:
@@ -141,7 +152,7 @@ def _ledger(told: Mapping[str, Any]) -> list[LedgerRow]:
 def _verify(result: DemoResult) -> VerifyStory:
     document = json.loads((result.folder / "verify.json").read_text(encoding="utf-8"))
     metrics = document["metrics"]
-    latencies = {(row.name, row.engine): row.latency_ms for row in result.rows}
+    measured = {(row.name, row.engine): row for row in result.rows}
     conclusion = {
         "pass": "Every variant is within the limits with 95 % confidence.",
         "inconclusive": "No loss beyond the limit was seen, but the test split is too small to prove that there is none"
@@ -149,9 +160,9 @@ def _verify(result: DemoResult) -> VerifyStory:
     }.get(result.verdict, f"The verification says {result.verdict}.")
     return VerifyStory(
         bundle=result.bundle.name,
-        metric=metrics["metric"].replace("mean_iou", "mean IoU"),
+        metric=METRIC_NAMES[metrics["metric"]],
         images=metrics["images"],
-        variants=[_variant(row, latencies) for row in metrics["results"]],
+        variants=[_variant(row, measured[row["variant"], row["engine"]]) for row in metrics["results"]],
         status=result.verdict,
         conclusion=conclusion,
         max_drop=metrics["max_drop"],
@@ -161,7 +172,7 @@ def _verify(result: DemoResult) -> VerifyStory:
     )
 
 
-def _variant(row: Mapping[str, Any], latencies: Mapping[tuple[str, str], float]) -> VariantResult:
+def _variant(row: Mapping[str, Any], measured: VariantRow) -> VariantResult:
     difference, agreement = row["difference"], row["agreement"]
     return VariantResult(
         name=row["variant"],
@@ -173,7 +184,8 @@ def _variant(row: Mapping[str, Any], latencies: Mapping[tuple[str, str], float])
         difference_ci95=None if difference is None else _interval(difference),
         agreement=None if agreement is None else agreement["value"],
         agreement_ci95=None if agreement is None else _interval(agreement),
-        latency_ms=latencies.get((row["variant"], row["engine"]), row["ms_per_image"]),
+        latency_ms=measured.latency_ms,
+        fps=measured.fps,
         status="" if row["is_reference"] else row["status"],
     )
 
@@ -205,7 +217,7 @@ def _examples(stream: Path) -> list[Picture]:
 
 def _frames(stream: Path, predictor: Predictor) -> list[Picture]:
     """The first frames of the stream with what the packed model says of them."""
-    from edgevision_runtime.annotate import describe, overlay
+    from edgevision_runtime.annotate import describe
     from edgevision_runtime.cameras import open_camera
     from edgevision_runtime.types import Segmentation
 
@@ -215,7 +227,7 @@ def _frames(stream: Path, predictor: Predictor) -> list[Picture]:
             prediction = predictor.predict(frame)
             image = frame.image
             if isinstance(prediction, Segmentation):
-                image = overlay(image, prediction.mask, predictor.spec.preprocess)
+                image = overlay(image, predictor.spec.preprocess.place_mask(prediction.mask, *image.shape[:2]))
             shown.append(Picture(thumbnail(image), f"{describe(prediction)}\n{prediction.latency_ms:.2f} ms"))
     return shown
 

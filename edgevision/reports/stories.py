@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.types import Image, ModelSpec
 
 MOST_SCATTERS = 3
+METRIC_NAMES = {"accuracy": "accuracy", "mean_iou": "IoU without background"}
 
 
 def training_story(folder: Path, spec: ModelSpec, record: Mapping[str, Any], evaluation: Evaluation) -> TrainingStory:
@@ -103,7 +104,7 @@ def verify_story(verification: Verification, bundle: str, commands: str = "") ->
     results = verification.results
     return VerifyStory(
         bundle=bundle,
-        metric=verification.metric.replace("_iou", " IoU"),
+        metric=METRIC_NAMES[verification.metric],
         images=verification.images,
         variants=[_variant(result) for result in results],
         status=verification.status,

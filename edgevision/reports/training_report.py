@@ -105,6 +105,8 @@ def _split_table(story: TrainingStory) -> Table:
         [label, *(f"{counts.get(label, 0):,}" for counts in story.split_counts.values())]
         for label in labels
     ]  # fmt: skip
+    if len(labels) == 1:
+        return Table(("", *story.split_counts), rows, right=range(1, len(story.split_counts) + 1))
     total = ["all", *(f"{sum(counts.values()):,}" for counts in story.split_counts.values())]
     return Table(("Class", *story.split_counts), [*rows, total], right=range(1, len(story.split_counts) + 1))
 

@@ -31,6 +31,7 @@ class VariantResult:
     agreement_ci95: tuple[float, float] | None = None
     latency_ms: float | None = None  # median per frame
     status: str = ""  # pass | fail | inconclusive; "" for the reference
+    fps: float | None = None  # as measured; None: 1000 / latency_ms
 
     @property
     def title(self) -> str:
@@ -52,7 +53,7 @@ class VerifyStory:
     """What the report of a verification tells."""
 
     bundle: str
-    metric: str  # accuracy | mean IoU
+    metric: str  # accuracy | IoU without background
     images: int
     variants: Sequence[VariantResult]
     status: str  # pass | fail | inconclusive
@@ -111,7 +112,8 @@ def _row(variant: VariantResult) -> list[str]:
         difference = points(variant.difference)
         if variant.difference_ci95 is not None:
             difference += f" ({points_interval(variant.difference_ci95)})"
-    fps = f"{1000 / variant.latency_ms:,.0f}" if variant.latency_ms else "–"
+    rate = variant.fps or (1000 / variant.latency_ms if variant.latency_ms else None)
+    fps = f"{rate:,.0f}" if rate else "–"
     return [
         variant.name, variant.engine, size(variant.size_bytes), percent(variant.metric),
         percent_interval(variant.metric_ci95), difference or "reference",

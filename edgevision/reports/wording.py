@@ -16,13 +16,13 @@ def percent_interval(ci95: tuple[float, float] | None) -> str:
 
 
 def points(value: float) -> str:
-    """A difference of two shares: -0.006 → −0.6."""
-    text = f"{100 * value:+.1f}".replace("-", "−")
-    return "0.0" if text in ("+0.0", "−0.0") else text
+    """A difference of two shares: -0.006 → −0.60."""
+    text = f"{100 * value:+.2f}".replace("-", "−")
+    return "0.00" if text in ("+0.00", "−0.00") else text
 
 
 def points_interval(ci95: tuple[float, float]) -> str:
-    """(-0.02, 0.004) → −2.0 … +0.4."""
+    """(-0.02, 0.004) → −2.00 … +0.40."""
     return f"{points(ci95[0])} … {points(ci95[1])}"
 
 

@@ -73,5 +73,5 @@ def test_the_demo_tells_the_whole_path_and_ends_with_the_users_own_commands(tmp_
     places = [text.index(f"<h2>{heading}") for heading in headings]
     assert places == sorted(places)
     assert text.index("edgevision train photos/ -o runs/mine") > places[-1]
-    assert "−1.0 (−4.0 … +2.0)" in text
+    assert "−1.00 (−4.00 … +2.00)" in text
     assert "1,250" in text  # frames per second at 0.8 ms
