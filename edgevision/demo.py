@@ -24,7 +24,8 @@ class Recipe:
     """What the demo learns, and with which flags."""
 
     task: str
-    data: str
+    data: str  # a named set or a folder
+    name: str  # of the bundle
     train: tuple[str, ...]
     prune: tuple[str, ...]
     quantize: tuple[str, ...]
@@ -35,6 +36,7 @@ RECIPES = {
     "classify": Recipe(
         task="classify",
         data="traffic-lights",
+        name="traffic-lights",
         train=("--arch", "cnn", "--epochs", "20"),
         prune=("--sparsity", "0.5", "--epochs", "4"),
         quantize=("--epochs", "2"),
@@ -43,6 +45,7 @@ RECIPES = {
     "segment": Recipe(
         task="segment",
         data="lungs",
+        name="lungs",
         train=("--arch", "unet_tiny", "--image-size", "96,96", "--epochs", "20"),
         prune=("--sparsity", "0.5", "--epochs", "4"),
         quantize=("--epochs", "2"),
@@ -91,7 +94,7 @@ class DemoResult:
     @property
     def bundle(self) -> Path:
         """The packed bundle."""
-        return self.folder / f"{self.recipe.data}-1.0.0.evb"
+        return self.folder / f"{self.recipe.name}-1.0.0.evb"
 
 
 def prepare_folder(folder: Path) -> None:
@@ -116,14 +119,14 @@ def run_demo(recipe: Recipe, folder: Path, run_verb: RunVerb, say: Callable[[str
     """
     prepare_folder(folder)
     walk = _Walk(run_verb, say)
-    bundle = folder / f"{recipe.data}-1.0.0.evb"
+    bundle = folder / f"{recipe.name}-1.0.0.evb"
     splits = str(folder / "learned" / "splits.csv")
     data = ["--data", recipe.data, "--splits", splits]
     report = str(folder / "verify.json")
     walk.step(["train", recipe.data, "-o", str(folder / "learned"), *recipe.train])
     walk.step(["prune", str(folder / "learned"), "-o", str(folder / "pruned"), *recipe.prune])
     walk.step(["quantize", str(folder / "pruned"), "-o", str(folder / "quantized"), *recipe.quantize])
-    walk.step(["convert", str(folder / "quantized"), "-o", str(folder / "draft.evb"), "--name", recipe.data])
+    walk.step(["convert", str(folder / "quantized"), "-o", str(folder / "draft.evb"), "--name", recipe.name])
     html = str(folder / "verify.html")
     code = walk.step(["verify", str(folder / "draft.evb"), *data, "--report", report, "--html", html], allowed=(0, 6))
     pack = ["pack", str(folder / "draft.evb"), "-o", str(bundle), *data, "--report", report, "--version", "1.0.0"]

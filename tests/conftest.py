@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from edgevision_runtime.operations import Color, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import ModelSpec
 from tests.edgevision_runtime import networks
+
+if TYPE_CHECKING:
+    from edgevision.demo import DemoResult
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +61,45 @@ def colour_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             strengths[position] = 180 + 10 * number
             cv2.imwrite(str(root / label / f"{number}.png"), networks.frame_of(*strengths))
     return root
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 120 small pictures with train, val and test folders: enough to learn from in two epochs."""
+    import cv2
+
+    root = tmp_path_factory.mktemp("photos")
+    for position, label in enumerate(networks.LABELS):
+        for number in range(40):
+            split = "test" if number < 12 else "val" if number < 18 else "train"
+            strengths = [30 + 3 * number] * 3
+            strengths[position] = 150 + 2 * number
+            (root / split / label).mkdir(parents=True, exist_ok=True)
+            picture = networks.frame_of(*strengths, height=30 + number % 5, width=50)
+            cv2.imwrite(str(root / split / label / f"{number}.png"), picture)
+    return root
+
+
+@pytest.fixture(scope="session")
+def walked(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
+    """The whole path, walked once: learned, pruned, quantized, converted, verified, packed, proven and run."""
+    from edgevision.cli import edgevision
+    from edgevision.demo import Recipe, run_demo
+
+    def run_verb(arguments: list[str]) -> int:
+        code = edgevision.main(arguments, prog_name="edgevision", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+
+    recipe = Recipe(
+        task="classify",
+        data=str(photo_folder),
+        name="photos",
+        train=("--arch", "cnn", "--image-size", "16,24", "--epochs", "6", "--augment", "none"),
+        prune=("--sparsity", "0.5", "--epochs", "2"),
+        quantize=("--epochs", "2"),
+        own_images="a folder for each class",
+    )
+    return run_demo(recipe, tmp_path_factory.mktemp("walk") / "demo", run_verb, print)
 
 
 @pytest.fixture

@@ -62,6 +62,8 @@ class Postprocess:
             values = values[..., None]
         if values.shape[-1] == 1:
             return np.asarray(values[..., 0] > (self.threshold or 0.0), np.uint8)
+        if values.shape[-1] == 2:  # as argmax, which gives the lower class on a tie, in a tenth of the time
+            return np.asarray(values[..., 1] > values[..., 0], np.uint8)
         return np.asarray(values.argmax(axis=-1), np.uint8)
 
     def classes(self, shape: tuple[int, ...]) -> int:

@@ -1,0 +1,105 @@
+"""A release is only what was proven: evidence of this very bundle, a verdict that is not fail, held-out frames."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgevision.data.dataset import open_dataset
+from edgevision.data.splits import read_splits
+from edgevision.demo import DemoResult
+from edgevision.packing.golden_vectors import choose_frames
+from edgevision.packing.pack import PackPlan, pack
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.errors import CheckFailed, DataError, Inconclusive, UsageError
+
+
+@pytest.fixture
+def draft(walked: DemoResult) -> Bundle:
+    return Bundle.open(walked.folder / "draft.evb")
+
+
+@pytest.fixture
+def held_out(walked: DemoResult) -> tuple:
+    dataset = read_splits(walked.folder / "learned" / "splits.csv", open_dataset(walked.recipe.data))
+    return dataset.of_split("test")
+
+
+def changed_report(walked: DemoResult, folder: Path, **changes: object) -> Path:
+    document = json.loads((walked.folder / "verify.json").read_text())
+    document.update(changes)
+    path = folder / "changed.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_draft_without_a_verification_is_not_packed(draft: Bundle, held_out: tuple, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="edgevision verify"):
+        pack(tmp_path / "out.evb", draft, held_out, PackPlan())
+
+    assert not (tmp_path / "out.evb").exists()
+
+
+def test_a_failed_verification_is_not_packed(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    report = changed_report(walked, tmp_path, status="fail")
+
+    with pytest.raises(CheckFailed, match="do not ship"):
+        pack(tmp_path / "out.evb", draft, held_out, PackPlan(reports=(report,), allows_inconclusive=True))
+
+
+def test_an_inconclusive_verification_must_be_allowed(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    report = changed_report(walked, tmp_path, status="inconclusive")
+
+    with pytest.raises(Inconclusive, match="--allow-inconclusive"):
+        pack(tmp_path / "out.evb", draft, held_out, PackPlan(reports=(report,)))
+
+
+def test_the_evidence_of_another_bundle_is_refused(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    report = changed_report(walked, tmp_path, inputs={"bundle": {"path": "other.evb", "sha256": "0" * 64}})
+
+    with pytest.raises(UsageError, match="about another bundle"):
+        pack(tmp_path / "out.evb", draft, held_out, PackPlan(reports=(report,)))
+
+
+def test_too_few_held_out_images_are_refused(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    plan = PackPlan(reports=(walked.folder / "verify.json",), allows_inconclusive=True)
+
+    with pytest.raises(DataError, match="at least 3"):
+        pack(tmp_path / "out.evb", draft, held_out[:2], plan)
+
+
+def test_the_same_draft_and_images_give_the_same_release(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    plan = PackPlan(version="1.0.0", reports=(walked.folder / "verify.json",), allows_inconclusive=True)
+
+    first, _ = pack(tmp_path / "first.evb", draft, held_out, plan)
+    second, _ = pack(tmp_path / "second.evb", draft, held_out, plan)
+
+    assert first.sha256 == second.sha256
+
+
+def test_golden_frames_show_every_class(walked: DemoResult, held_out: tuple) -> None:
+    chosen = choose_frames(held_out, 6)
+
+    assert sorted(sample.label for sample in chosen) == [0, 0, 1, 1, 2, 2]
+    assert {sample.split for sample in chosen} == {"test"}
+
+
+def test_a_release_is_not_packed_twice(walked: DemoResult, held_out: tuple, tmp_path: Path) -> None:
+    released = Bundle.open(walked.bundle)
+    report = changed_report(walked, tmp_path, inputs={"bundle": {"path": "x", "sha256": released.sha256}})
+    plan = PackPlan(reports=(report,), allows_inconclusive=True)
+
+    with pytest.raises(UsageError, match="holds golden vectors already"):
+        pack(tmp_path / "out.evb", released, held_out, plan)
