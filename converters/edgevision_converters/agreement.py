@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.types import Engine, Tensor
 
 # float32 rounds by 6e-8 of a value; some hundred layers, summed in another order by other kernels, have measured up
-# to 1e-5 of the output's range. A wrong padding, colour order or resize shows as 1e-2 and more.
+# to 1e-5 of the largest output. A wrong padding, colour order or resize shows as 1e-2 and more.
 FLOAT32_TOLERANCE = 1e-4
 MAX_SAMPLES = 16
 
@@ -27,7 +27,7 @@ class Difference:
     """How far the outputs of a converted model are from its source's."""
 
     largest: float  # |converted - source|, over all samples and outputs
-    share: float  # the same as a share of the output's range
+    share: float  # the same as a share of the source's largest output: what float rounding is relative to
 
 
 def pick(samples: Sequence[Tensor]) -> list[Tensor]:
@@ -66,8 +66,8 @@ def compare(reference: Sequence[Outputs], converted: Sequence[Outputs]) -> Diffe
         if not np.isfinite(got).all():
             raise ModelError(f"output {position} of the converted model is not finite on a real sample")
         difference = float(np.abs(wanted - got).max())
-        value_range = float(wanted.max() - wanted.min()) or 1.0
-        largest, share = max(largest, difference), max(share, difference / value_range)
+        magnitude = float(np.abs(wanted).max()) or 1.0
+        largest, share = max(largest, difference), max(share, difference / magnitude)
     return Difference(largest, share)
 
 
@@ -76,8 +76,8 @@ def require(name: str, difference: Difference, tolerance: float) -> None:
     if difference.share > tolerance:
         raise ModelError(
             f"{name} differs from the source model by {difference.largest:.3g}"
-            f" ({difference.share:.2g} of the output's range)",
-            expected=f"at most {tolerance:g} of the range",
+            f" ({difference.share:.2g} of the largest output)",
+            expected=f"at most {tolerance:g} of it",
             hint="the conversion changed what the model computes: please report the model",
         )
 

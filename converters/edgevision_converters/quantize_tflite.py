@@ -60,11 +60,6 @@ def to_int8(data: bytes, ranges: Ranges, io_dtype: str = "float32") -> tuple[byt
     return flatbuffer.with_io_dtype(_quantize_by_tensorflow(data, ranges, reason), io_dtype), "tensorflow"
 
 
-def learned_int8(data: bytes, io_dtype: str) -> bytes:
-    """An int8 .tflite with int8 inputs and outputs, given the I/O dtype that is asked for."""
-    return flatbuffer.with_io_dtype(data, io_dtype)
-
-
 def _quantize_by_tensorflow(data: bytes, ranges: Ranges, reason: str) -> bytes:
     """int8 by TensorFlow's quantizer, which knows more operators; our ranges take the place of its calibration."""
     from edgevision_converters.tensorflow_setup import tf  # isort: skip

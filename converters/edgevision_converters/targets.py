@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from edgevision_converters import quantize_tflite, ranges
-from edgevision_converters.flatbuffer import normalized
+from edgevision_converters import learned_ranges, quantize_tflite, ranges
+from edgevision_converters.flatbuffer import normalized, with_io_dtype
 from edgevision_converters.inspect import describe, require_precision
 from edgevision_converters.plan import ConvertPlan, Progress, Samples
 from edgevision_converters.sources import Shape, Source
@@ -49,6 +49,11 @@ class Workbench:
         from edgevision_converters.quantize_onnx import prepare
 
         return prepare(self.float_onnx)
+
+    @cached_property
+    def learned_int8(self) -> bytes:
+        """The int8 .tflite of a quantization-aware model, by its learned ranges; int8 I/O."""
+        return self.source.to_int8_tflite(self.shape)
 
     @cached_property
     def tflite_ranges(self) -> Ranges:
@@ -119,9 +124,7 @@ def _int8_tflite(bench: Workbench) -> Made:
     if bench.source.precision == "int8":
         return _packed(bench)
     if bench.source.is_quantization_aware:
-        return quantize_tflite.learned_int8(bench.source.to_int8_tflite(bench.shape), bench.plan.io_dtype), (
-            "ranges: learned in training",
-        )
+        return with_io_dtype(bench.learned_int8, bench.plan.io_dtype), ("ranges: learned in training",)
     data, by = quantize_tflite.to_int8(bench.float_tflite, bench.tflite_ranges, bench.plan.io_dtype)
     return data, (f"ranges: {len(bench.samples)} samples", f"quantized by {by}")
 
@@ -155,10 +158,16 @@ def _int8_onnx(bench: Workbench) -> Made:
 
     if bench.source.precision == "int8":
         return _packed(bench)
-    notes = [f"ranges: {len(bench.samples)} samples", "QDQ, input and output float32"]
+    ranges_, origin = bench.onnx_ranges, f"ranges: {len(bench.samples)} samples"
     if bench.source.is_quantization_aware:
-        notes.append("calibrated: the learned ranges are in the .tflite only")
-    return quantize_onnx.to_int8(bench.prepared_onnx, bench.onnx_ranges), tuple(notes)
+        learned = learned_ranges.of_tflite(bench.learned_int8, bench.float_tflite)
+        ranges_ = learned_ranges.onto_onnx(learned, ranges_, bench.prepared_onnx)
+        origin = (
+            f"ranges: {len(learned)} learned in training, the others from {len(bench.samples)} samples"
+            if learned
+            else f"{origin}; the learned ones are in the .tflite only"
+        )
+    return quantize_onnx.to_int8(bench.prepared_onnx, ranges_), (origin, "QDQ, input and output float32")
 
 
 def _dynamic_onnx(bench: Workbench) -> Made:

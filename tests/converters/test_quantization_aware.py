@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgevision_converters import flatbuffer
 from edgevision_converters.convert import convert
 from edgevision_converters.plan import Conversion
 from edgevision_converters.sources.keras_file import KerasSource
@@ -83,3 +84,23 @@ def test_a_plain_tfmot_model_is_taken_too(tmp_path: Path) -> None:
 
     assert made.report["source"]["kind"] == "Keras 2 model with learned ranges"
     assert made.reference_difference["float32.tflite"] <= 1e-5  # float rounding
+
+
+def test_int8_onnx_computes_with_the_learned_ranges(aware_path: Path, converted: Conversion) -> None:
+    import onnx
+
+    tflite = flatbuffer.read(content(converted, "int8.tflite")).subgraphs[0]
+    model = onnx.ModelProto.FromString(content(converted, "int8.onnx"))
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    scales = {float(weights[n.input[1]]) for n in model.graph.node if n.op_type == "QuantizeLinear"}
+    picture = networks.pictures(1)[0]
+
+    with open_engine("onnx", content(converted, "int8.onnx")) as engine:
+        scores = engine.infer(picture)[0]
+
+    assert "learned in training" in converted.models[3].notes[0]
+    # every convolution's output has the scale that TensorFlow Lite has, to float32 rounding
+    outputs = [t for t in tflite.tensors if t.type == flatbuffer.INT8 and list(t.shape or [])[1:3] == [12, 8]]
+    for tensor in outputs:
+        assert any(scale == pytest.approx(float(tensor.quantization.scale[0]), rel=1e-5) for scale in scales)
+    np.testing.assert_allclose(scores, KerasSource(aware_path).predict_quantized(picture)[0], atol=3 / 256)
