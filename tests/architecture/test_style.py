@@ -19,6 +19,9 @@ READS_ENVIRONMENT = {  # module → why it may
     "edgevision/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
     "converters/edgevision_converters/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
 }
+OUTERMOST = {  # module → why it may catch everything
+    "runtime/edgevision_runtime/cli_main.py": "it shows the fault whole and ends the command with exit code 70",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -119,4 +122,4 @@ def test_nothing_catches_everything_to_carry_on(path):
         and not any(isinstance(inside, ast.Raise) for inside in ast.walk(node))
     ]
 
-    assert not blind
+    assert not blind or name_of(path) in OUTERMOST
