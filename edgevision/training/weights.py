@@ -37,12 +37,15 @@ class LoadedWeights:
     """What was changed to make weights fit, in words."""
 
     def describe(self) -> list[str]:
-        """Return one line per fact, for the log."""
+        """Return one line per fact, for the log; layers that kept their weights are gathered by reason."""
         lines = [
             f"loaded {len(self.loaded)} layers from {self.source}" + (f" ({self.licence})" if self.licence else "")
         ]
         lines += self.adapted
-        return lines + [f"kept its initial weights: {name} ({why})" for name, why in self.kept.items()]
+        for reason in dict.fromkeys(self.kept.values()):
+            names = ", ".join(name for name, why in self.kept.items() if why == reason)
+            lines.append(f"kept initial weights, {reason}: {names}")
+        return lines
 
 
 def load_weights(
