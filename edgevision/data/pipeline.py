@@ -81,11 +81,14 @@ def _prepared(samples: Sequence[Sample], spec: ModelSpec) -> Any:
         return np.ascontiguousarray(preprocess.to_mask(samples[position].read_mask(spec.labels)))
 
     def load(position: Any, label: Any) -> Any:
-        image = tf.ensure_shape(tf.numpy_function(load_image, [position], tf.uint8), image_shape)
+        image = tf.ensure_shape(tf.numpy_function(load_image, [position], tf.uint8, stateful=False), image_shape)
         if not has_masks:
             return image, label
-        return image, tf.ensure_shape(tf.numpy_function(load_mask, [position], tf.uint8), image_shape[:2])
+        return image, tf.ensure_shape(
+            tf.numpy_function(load_mask, [position], tf.uint8, stateful=False), image_shape[:2]
+        )
 
+    # stateful=False: reading a file depends on nothing else, so that deterministic training may still do it in parallel
     labels = [NO_LABEL if sample.label is None else sample.label for sample in samples]
     positions = tf.data.Dataset.from_tensor_slices((np.arange(len(samples)), np.array(labels, np.int32)))
     return positions.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
