@@ -57,11 +57,11 @@ def _spread(samples: list[Sample], count: int, seed: int) -> list[Sample]:
     queues = [iter(members) for members in classes.values()]
     while queues and len(chosen) < count:
         for queue in list(queues):
-            sample = next(queue, None)
-            if sample is None:
+            taken = next(queue, None)
+            if taken is None:
                 queues.remove(queue)
             elif len(chosen) < count:
-                chosen.append(sample)
+                chosen.append(taken)
     return chosen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgevision.packing.calibration_images import CalibrationImages
@@ -47,32 +47,7 @@ def make_draft(
     Raises:
         ModelError: the model cannot be read or converted, or the conversion changed what it computes.
     """
-    spec = source.spec
-    normalize = spec.preprocess.normalize
-    facts = ModelFacts(
-        name=plan.name,
-        task=spec.task,
-        labels=spec.labels,
-        preprocess=spec.preprocess.to_json(),
-        **(
-            {}
-            if normalize is None
-            else {"mean": _scaled(normalize.mean, normalize.scale), "std": _scaled(normalize.std, normalize.scale)}
-        ),
-    )
-    conversion = convert(
-        source.path,
-        ConvertPlan(
-            formats=plan.formats,
-            precisions=plan.precisions,
-            io_dtype=plan.io_dtype,
-            batch=plan.batch,
-            input_range=input_range(spec.preprocess),
-            facts=facts,
-        ),
-        images.tensors,
-        on_progress,
-    )
+    conversion = convert(source.path, _convert_plan(source, plan), images.tensors, on_progress)
     models = tuple((model.variant, model.data) for model in conversion.models)
     calibration = {
         "source": Path(images.source).name,
@@ -84,7 +59,7 @@ def make_draft(
         name=plan.name,
         version=plan.version,
         created=source.created,
-        spec=spec,
+        spec=source.spec,
         models=models,
         default_variants=default_variants([variant for variant, _ in models]),
         tools=dict(conversion.report["tools"]),
@@ -95,6 +70,23 @@ def make_draft(
         },
     )
     return write_bundle(path, content, force=plan.force), conversion
+
+
+def _convert_plan(source: SourceModel, plan: DraftPlan) -> ConvertPlan:
+    preprocess = source.spec.preprocess
+    facts = ModelFacts(plan.name, source.spec.task, source.spec.labels, preprocess.to_json())
+    normalize = preprocess.normalize
+    if normalize is not None:
+        mean, std = _scaled(normalize.mean, normalize.scale), _scaled(normalize.std, normalize.scale)
+        facts = replace(facts, mean=mean, std=std)
+    return ConvertPlan(
+        formats=plan.formats,
+        precisions=plan.precisions,
+        io_dtype=plan.io_dtype,
+        batch=plan.batch,
+        input_range=input_range(preprocess),
+        facts=facts,
+    )
 
 
 def default_variants(variants: list[Variant]) -> dict[str, str]:

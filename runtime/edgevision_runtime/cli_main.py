@@ -37,7 +37,7 @@ def run_command(command: click.Command, name: str) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except Exception as error:  # the last resort of the outermost frame: a fault of ours, shown whole
+    except Exception as error:  # noqa: BLE001 - the outermost frame: a fault of ours, shown whole, exit 70
         traceback.print_exc()
         click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
         return INTERNAL_ERROR
