@@ -77,12 +77,15 @@ class CheckpointFolder:
         return self.agree(newest) if self.agree else newest
 
     def load(self) -> Checkpoint | None:
-        """The newest checkpoint; None when there is none.
+        """The newest checkpoint (that all workers have); None when there is none. Newer ones of this worker go.
 
         Raises:
             ModelError: it cannot be read.
         """
         epoch = self.epochs_done()
+        for newer in self._epochs():
+            if newer > epoch:
+                shutil.rmtree(self._folder(newer))
         if epoch == 0:
             return None
         folder = self._folder(epoch)

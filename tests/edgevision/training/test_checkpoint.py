@@ -54,6 +54,7 @@ def test_workers_go_back_to_the_newest_checkpoint_that_all_have(tmp_path):
         ahead.save(checkpoint(epochs))
 
     assert len(ahead.load().history) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-00004"]  # the fifth will be made anew
 
 
 def test_a_broken_checkpoint_is_named_and_says_what_to_do(tmp_path):
