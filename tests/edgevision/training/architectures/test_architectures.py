@@ -11,6 +11,7 @@ from edgevision.training.architectures import (
     build,
     find_architecture,
 )
+from edgevision_converters.float_onnx import tflite_to_onnx
 from edgevision_converters.float_tflite import export, trace
 from edgevision_converters.inspect import describe
 from edgevision_runtime.errors import UsageError
@@ -112,6 +113,28 @@ def test_tflite_needs_neither_flex_nor_custom_operators(built, name):
 
     assert operators <= BUILT_IN
     assert ("HARD_SWISH" in operators) == ("mobilenet_v3" in name)
+
+
+def test_litert_and_onnxruntime_enlarge_masks_as_keras_does(built):
+    import onnxruntime
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = built["unet_tiny"]
+    image = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 1)).astype(np.float32)
+    tflite = export(trace(lambda x: model(x, training=False), (1, 32, 32, 1)), ["output"])
+
+    interpreter = Interpreter(model_content=tflite)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    interpreter.invoke()
+    session = onnxruntime.InferenceSession(tflite_to_onnx(tflite))
+    (from_onnx,) = session.run(None, {session.get_inputs()[0].name: image})
+
+    # float32 sums in another order; another resize convention would differ in the first digit
+    np.testing.assert_allclose(
+        interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), model(image), atol=1e-4
+    )
+    np.testing.assert_allclose(from_onnx, model(image), atol=1e-4)
 
 
 @pytest.mark.parametrize(
