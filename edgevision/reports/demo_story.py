@@ -33,7 +33,7 @@ def demo_story(result: DemoResult, commands: Sequence[str]) -> DemoStory:
     from edgevision_runtime.bundle import Bundle
     from edgevision_runtime.predictor import Predictor, choose
 
-    named = NAMED[result.recipe.data]
+    named = NAMED.get(result.recipe.data)
     bundle = Bundle.open(result.bundle)
     choice = choose(bundle)
     with Predictor(bundle, choice) as predictor:
@@ -41,7 +41,7 @@ def demo_story(result: DemoResult, commands: Sequence[str]) -> DemoStory:
         masks = _masks(result, predictor)
     verify = _verify(result)
     return DemoStory(
-        data=f"{named.name}, {named.description}; {named.licence}",
+        data=f"{named.name}, {named.description}; {named.licence}" if named else result.recipe.data,
         steps=[_step(result, verb, seconds) for verb, seconds in _durations(result).items()],
         training=_training(result),
         verify=verify,
