@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.console import Advance, Console, table
-from edgevision.cli.options import console_options, force_option, output_option, parse_numbers, parse_size, seed_option
+from edgevision.cli.options import (
+    console_options,
+    force_option,
+    output_option,
+    parse_numbers,
+    parse_size,
+    report_option,
+    seed_option,
+)
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,10 +99,12 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @output_option("The run directory to write.")
 @_all(*network_options, *data_options, *fit_options, *machine_options)
 @seed_option
+@report_option
 @force_option
 @console_options
-def train(console: Console, output: Path, resume: bool, force: bool, tensorboard: bool, **arguments: Any) -> None:
+def train(console: Console, output: Path, report: Path | None, tensorboard: bool, **arguments: Any) -> None:
     """Train a model on DATA: a folder per class, images/ + masks/ + classes.txt, or a named data set."""
+    resume, force = arguments.pop("resume"), arguments.pop("force")
     plan = _plan(**arguments)
     from edgevision.training.train import train as run_training
     from edgevision.training.unfinished import Target
@@ -105,7 +115,7 @@ def train(console: Console, output: Path, resume: bool, force: bool, tensorboard
     except KeyboardInterrupt:
         console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
         raise
-    _report(console, result)
+    _show(console, result, report)
 
 
 def _plan(data: str, **given: Any) -> TrainPlan:
@@ -183,14 +193,21 @@ def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
         )
 
 
-def _report(console: Console, result: TrainResult) -> None:
+def _show(console: Console, result: TrainResult, report: Path | None) -> None:
     """The metrics as a table on stdout, and what comes next."""
     if result.run is None:
         console.log("this worker is done; the chief writes the run")
         return
     from edgevision.training.summary import metrics_table
 
+    run = result.run
     headers, rows = metrics_table(result.evaluations)
-    document = {"run": str(result.run.path), **result.run.metrics()}
-    console.result(table(headers, rows, right=range(1, len(headers))), document)
-    console.next_step(result.run.path, f"edgevision convert {result.run.path} -o {result.run.path.name}.evb")
+    console.result(table(headers, rows, right=range(1, len(headers))), {"run": str(run.path), **run.metrics()})
+    following = f"edgevision convert {run.path} -o {run.path.name}.evb"
+    if report is not None:
+        from edgevision.reports.envelope import Report
+
+        inputs = {"data": {"path": run.record["data"]["source"]}}
+        started, seconds = run.record["created"], run.record["seconds"]
+        Report("train", "pass", started, seconds, inputs, metrics=run.metrics(), next=(following,)).write(report)
+    console.next_step(run.path, following)

@@ -113,7 +113,7 @@ def test_preprocess_is_the_whole_contract(data, tmp_path):
     assert "whole contract" in str(result.exception)
 
 
-def test_a_contract_from_a_file_is_what_the_run_holds(data, tmp_path):
+def test_a_contract_from_a_file_is_what_the_run_and_the_report_hold(data, tmp_path):
     operations = [
         {"op": "crop", "mode": "center", "size": [6, 6]},
         {"op": "color", "to": "gray"},
@@ -123,12 +123,16 @@ def test_a_contract_from_a_file_is_what_the_run_holds(data, tmp_path):
     file = tmp_path / "contract.json"
     file.write_text(json.dumps(contract), encoding="utf-8")
     flags = ["--preprocess", str(file), "--arch", "mlp", "--epochs", "1", "--batch", "8", "--format", "json", "-q"]
+    flags += ["--report", str(tmp_path / "report.json")]
 
     result = CliRunner().invoke(edgevision, ["train", str(data), "-o", str(tmp_path / "run"), *flags])
 
     assert result.exception is None
     assert json.loads(result.stdout)["task"] == "classify"
-    assert RunDirectory.open(tmp_path / "run").spec.preprocess.to_json() == contract
+    run = RunDirectory.open(tmp_path / "run")
+    assert run.spec.preprocess.to_json() == contract
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (report["command"], report["status"], report["metrics"]) == ("train", "pass", run.metrics())
 
 
 def test_help_names_every_choice_and_needs_no_tensorflow():
