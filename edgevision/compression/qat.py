@@ -22,10 +22,18 @@ from edgevision_runtime.errors import ModelError, UsageError
 
 INPUT_NAME = "quantize_input"
 _WRAPPERS = ("QuantizedLayer", "QuantizedInput", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeLayer")
-# layers whose output has the range of their input
+# layers whose int8 kernel gives the output the scale of its input
 _MOVERS = ["MaxPooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Permute", "ZeroPadding2D", "Cropping2D"]
-_MOVERS += ["UpSampling2D", "Resizing", "Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout"]
-_COMPUTERS = ["ReLU", "LeakyReLU", "Add", "Multiply", "Concatenate", "AveragePooling2D", "GlobalAveragePooling2D"]
+_MOVERS += [
+    "AveragePooling2D",
+    "UpSampling2D",
+    "Resizing",
+    "Dropout",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+]
+_COMPUTERS = ["ReLU", "LeakyReLU", "Add", "Multiply", "Concatenate", "GlobalAveragePooling2D"]
 # the kernels of these write a fixed range
 _FIXED_ACTIVATIONS = {"sigmoid": (0.0, 255 / 256), "tanh": (-1.0, 127 / 128)}
 _LEARNED_ACTIVATIONS = ("swish", "gelu")

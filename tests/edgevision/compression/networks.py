@@ -30,6 +30,17 @@ def every_kind() -> Any:
     return with_statistics(keras.Model(image, layers.Dense(3, activation="softmax", name="head")(x), name="every_kind"))
 
 
+def pooled_branches() -> Any:
+    """As in Inception: one pooling by maximum feeds convolutions and a pooling by average, joined twice."""
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    pooled = layers.MaxPooling2D(name="maximum")(layers.ReLU()(_conv(4, "stem", image)))
+    left = layers.ReLU()(_conv(4, "left", pooled))
+    right = layers.ReLU()(_conv(4, "right", layers.AveragePooling2D(3, 1, "same", name="average")(pooled)))
+    inner = layers.Concatenate()([left, layers.ReLU()(_conv(4, "deep", left))])
+    x = layers.GlobalAveragePooling2D()(layers.Concatenate()([inner, right, pooled]))
+    return keras.Model(image, layers.Dense(3, activation="softmax", name="head")(x), name="pooled_branches")
+
+
 def plain(filters: int = 8) -> Any:
     """Two convolutions and a dense layer: quick to fit."""
     image = keras.Input((SIZE, SIZE, 3), name="image")

@@ -56,6 +56,17 @@ def test_an_architecture_becomes_int8_as_a_whole(name, size, width):
     assert largest_difference(aware, data, list(batch[:2])) <= 6 * output.scale
 
 
+def test_branches_that_part_at_a_pooling_and_join_again_are_int8_without_conversions_in_float():
+    model = quantization_aware(networks.pooled_branches(), PIXELS)
+    observe_ranges(model, [networks.pictures(8)])
+
+    data = int8_tflite_of(model)
+
+    assert describe(data).actual_precision == "int8"
+    # an average in int8 is rounded, which the network does not imitate: a step of the output more
+    assert largest_difference(model, data, list(networks.pictures(4))) <= 3 / 256
+
+
 def test_a_saved_network_is_read_again_with_and_without_the_run(fitted, tmp_path):
     path = tmp_path / "model.keras"
     fitted.save(path)
