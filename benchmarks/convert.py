@@ -2,14 +2,17 @@
 
     python benchmarks/convert.py --images 100 --repeats 3
 
-MobileNetV2 at 224×224 with seeded weights and seeded images. Both sides start from the Keras model in memory, both
-give int8 with the same calibration images; TensorFlow is imported before either clock starts. Ours includes what
+MobileNetV2 at 224×224 with seeded weights and seeded images. Both sides start from the same `.keras` file, both give
+int8 with the same calibration images; TensorFlow is imported before either clock starts. Ours includes what
 `edgevision convert` does besides: the float file, and running float and int8 on 16 images to compare them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
+import io
 import json
 import os
 import platform
@@ -28,7 +31,8 @@ from edgevision_converters.convert import convert
 from edgevision_converters.flatbuffer import normalized
 from edgevision_converters.plan import ConvertPlan
 from edgevision_converters.sources import open_source
-from edgevision_converters.tensorflow_setup import keras, tf
+from edgevision_converters.tensorflow_setup import keras as keras2
+from edgevision_converters.tensorflow_setup import tf
 
 GOALS = {"wall": 0.65, "calibration_cpu_per_image": 0.2}
 
@@ -39,30 +43,33 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=1, help="median over this many interleaved repeats")
     parser.add_argument("--size", type=int, default=224)
-    options = parser.parse_args()
-    print(json.dumps(measure(options.images, options.repeats, options.size), indent=1))
+    parser.add_argument("--keras", choices=["2", "3"], default="2", help="which Keras the model is of")
+    print(json.dumps(measure(parser.parse_args()), indent=1))
 
 
-def measure(images: int, repeats: int, size: int) -> dict[str, Any]:
+def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Interleave both sides `repeats` times and take medians."""
+    images, repeats, size = options.images, options.repeats, options.size
+    keras = keras2 if options.keras == "2" else importlib.import_module("keras")
     samples = [np.random.default_rng(index).integers(0, 256, (size, size, 3), np.uint8) for index in range(images)]
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        network(size).save(path)
-        _tensorflow_int8(path, samples[:1])  # both sides once, so that neither pays for first use
+        network(keras, size).save(path)
+        _tensorflow_int8(keras, path, samples[:1])  # both sides once, so that neither pays for first use
         _ours(path, samples[:1])
         for _ in range(repeats):
-            for name, value in _one_round(path, samples).items():
+            for name, value in _one_round(keras, path, samples).items():
                 seconds.setdefault(name, []).append(value)
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     ratios = {
         "wall": medians["ours_wall"] / medians["tensorflow_wall"],
+        "cpu": medians["ours_cpu"] / medians["tensorflow_cpu"],  # what the wall ratio is on a quiet machine
         "calibration_cpu_per_image": medians["ours_calibration_cpu"] / medians["tensorflow_calibration_cpu"],
     }
     return {
         "benchmark": "convert",
-        "model": f"MobileNetV2 {size}, tf_keras, seeded weights",
+        "model": f"MobileNetV2 {size}, Keras {options.keras}, seeded weights",
         "images": images,
         "repeats": repeats,
         "ratios": {name: round(value, 4) for name, value in ratios.items()},
@@ -73,8 +80,8 @@ def measure(images: int, repeats: int, size: int) -> dict[str, Any]:
     }
 
 
-def network(size: int) -> Any:
-    """The network to convert; batch norms with statistics, so that activations are alive in all layers."""
+def network(keras: Any, size: int) -> Any:
+    """The network to convert."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((size, size, 3))
     scaled = keras.layers.Rescaling(1 / 127.5, -1.0)(inputs)
@@ -82,19 +89,20 @@ def network(size: int) -> Any:
     return keras.Model(inputs, backbone(scaled))
 
 
-def _one_round(path: Path, samples: list[Any]) -> dict[str, float]:
-    ours_wall, _ = _clock(lambda: _ours(path, samples))
-    tensorflow_wall, _ = _clock(lambda: _tensorflow_int8(path, samples))
+def _one_round(keras: Any, path: Path, samples: list[Any]) -> dict[str, float]:
+    ours_wall, ours_cpu = _clock(lambda: _ours(path, samples))
+    tensorflow_wall, tensorflow_cpu = _clock(lambda: _tensorflow_int8(keras, path, samples))
     float_file = normalized(open_source(path).to_tflite((1, *samples[0].shape)))
-    _, ours_cpu = _clock(lambda: ranges.tflite_ranges(float_file, samples))
-    few, many = samples[: max(1, len(samples) // 4)], samples
-    _, fixed_cpu = _clock(lambda: _tensorflow_int8(path, few))
-    _, whole_cpu = _clock(lambda: _tensorflow_int8(path, many))
+    _, calibration_cpu = _clock(lambda: ranges.tflite_ranges(float_file, samples))
+    few = samples[: max(1, len(samples) // 4)]  # the same conversion with fewer images: the rest is calibration
+    _, fixed_cpu = _clock(lambda: _tensorflow_int8(keras, path, few))
     return {
         "ours_wall": ours_wall,
         "tensorflow_wall": tensorflow_wall,
-        "ours_calibration_cpu": ours_cpu / len(samples),
-        "tensorflow_calibration_cpu": (whole_cpu - fixed_cpu) / max(1, len(many) - len(few)),
+        "ours_cpu": ours_cpu,
+        "tensorflow_cpu": tensorflow_cpu,
+        "ours_calibration_cpu": calibration_cpu / len(samples),
+        "tensorflow_calibration_cpu": (tensorflow_cpu - fixed_cpu) / max(1, len(samples) - len(few)),
     }
 
 
@@ -103,7 +111,7 @@ def _ours(path: Path, samples: list[Any]) -> int:
     return len(convert(path, plan, samples).models)
 
 
-def _tensorflow_int8(path: Path, samples: list[Any]) -> int:
+def _tensorflow_int8(keras: Any, path: Path, samples: list[Any]) -> int:
     """What TensorFlow's guide to full-integer quantization tells to do."""
 
     def representative() -> Iterator[list[Any]]:
@@ -116,7 +124,8 @@ def _tensorflow_int8(path: Path, samples: list[Any]) -> int:
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return len(converter.convert())
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras 3 lists its variables
+        return len(converter.convert())
 
 
 def _clock(work: Callable[[], object]) -> tuple[float, float]:

@@ -43,11 +43,25 @@ def read(data: bytes) -> Any:
         raise ModelError("not a TensorFlow Lite file", expected="bytes 4..8 to be TFL3")
     try:
         model = flatbuffer_utils.read_model_from_bytearray(data)
+        _check_references(model)
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError) as error:  # a torn flatbuffer
         raise ModelError(f"the .tflite file is broken ({error})", expected="a whole flatbuffer") from error
     if not model.subgraphs or len(model.subgraphs[0].inputs) != 1:
         raise ModelError("the .tflite file does not have exactly one input", expected="one image input")
     return model
+
+
+def _check_references(model: Any) -> None:
+    """Raise IndexError or KeyError when an operator refers to a code or a tensor that is not there."""
+    for graph in model.subgraphs or []:
+        used = [*graph.inputs, *graph.outputs]
+        for operator in graph.operators:
+            operator_name(model, operator)
+            used += [*operator.inputs, *operator.outputs]
+        if any(index >= len(graph.tensors) or index < -1 for index in used):
+            raise IndexError("an operator refers to a tensor that is not there")
+        for tensor in graph.tensors:
+            TYPE_NAMES[tensor.type], model.buffers[tensor.buffer]
 
 
 def write(model: Any) -> bytes:

@@ -29,7 +29,8 @@ def read(data: bytes) -> Any:
 
     try:
         model = onnx.ModelProto.FromString(data)
-    except DecodeError as error:
+        _check_text(model.graph)
+    except (DecodeError, UnicodeDecodeError) as error:
         raise ModelError("the file is not ONNX, or it is truncated", expected="a whole .onnx file") from error
     if not model.graph.node or not model.opset_import:
         raise ModelError("the file holds no ONNX graph", expected="a whole .onnx file")
@@ -38,6 +39,15 @@ def read(data: bytes) -> Any:
     if len(inputs(model)) != 1:
         raise ModelError(f"the ONNX file has {len(inputs(model))} inputs", expected="one image input")
     return model
+
+
+def _check_text(graph: Any) -> None:
+    """Raise UnicodeDecodeError when a name is not text; protobuf hands such names out as bytes."""
+    names = [text for node in graph.node for text in (node.op_type, node.domain, node.name, *node.input, *node.output)]
+    names += [value.name for value in (*graph.initializer, *graph.input, *graph.output)]
+    for name in names:
+        if isinstance(name, bytes):
+            name.decode()
 
 
 def inputs(model: Any) -> list[Any]:
@@ -206,12 +216,15 @@ def _since(kind: str, domain: str, domains: dict[str, int]) -> int:
     version = domains.get("" if domain == "ai.onnx" else domain, 1)
     try:
         return int(onnx.defs.get_schema(kind, version, domain).since_version)
-    except onnx.defs.SchemaError:
+    except (onnx.defs.SchemaError, TypeError):  # an unknown operator, or a version that is no opset
         return int(version)
 
 
 def _dtype_name(kind: int) -> str:
-    return str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).name)
+    try:
+        return str(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind)).name)
+    except KeyError:
+        raise ModelError(f"the ONNX file has a tensor of type {kind}", expected="a type that ONNX knows") from None
 
 
 def _spec(value: Any) -> TensorSpec:

@@ -16,6 +16,12 @@ from edgevision_runtime.errors import ModelError
 if TYPE_CHECKING:
     from edgevision_converters.ranges import Ranges
 
+# onnx2tf, the one kept converter, pins TensorFlow 2.19 and numpy 1.26: it does not install beside TensorFlow 2.21.
+NO_WAY_FROM_ONNX = (
+    "an ONNX file cannot become TensorFlow Lite here; convert the Keras model or SavedModel that it came from, "
+    "or the float .tflite that onnx2tf makes of it in an environment of its own"
+)
+
 Made = tuple[bytes, tuple[str, ...]]  # file content, notes
 
 
@@ -100,9 +106,7 @@ def refusal(source: Source, model_format: str, precision: str) -> str | None:
     if (model_format, precision) not in TARGETS:
         return "onnxruntime has no int8 weights with int16 activations; use int8 or float16"
     if source.format == "onnx" and model_format == "tflite":
-        return (
-            "an ONNX file cannot become TensorFlow Lite here; convert the Keras model or SavedModel that it came from"
-        )
+        return NO_WAY_FROM_ONNX
     if source.precision == "float32":
         return None
     if (source.format, source.precision) == (model_format, precision):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgevision_converters.inspect import describe
 from edgevision_converters.plan import Conversion
 from edgevision_converters.sources import open_source
 from edgevision_runtime.errors import ModelError
@@ -81,3 +83,21 @@ def test_an_onnx_file_with_two_inputs_is_refused(tmp_path: Path, all_targets: Co
 
     with pytest.raises(ModelError, match="has 2 inputs; expected one image input"):
         open_source(tmp_path / "two.onnx")
+
+
+@pytest.mark.parametrize("kind", ["float.tflite", "float.onnx"])
+def test_a_file_with_flipped_bytes_is_described_or_refused(kind: str, source_path: Callable[[str], Path]) -> None:
+    # described only: LiteRT and HDF5 are native code, which a hostile file may bring down
+    whole, random = source_path(kind).read_bytes(), np.random.default_rng(5)
+    refused = 0
+
+    for _ in range(200):
+        mutated = bytearray(whole)
+        for position in random.integers(0, min(len(whole), 3000), 3):
+            mutated[position] = random.integers(0, 256)
+        with contextlib.suppress(ModelError):
+            describe(bytes(mutated))
+            continue
+        refused += 1
+
+    assert 0 < refused < 200

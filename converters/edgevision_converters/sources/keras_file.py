@@ -20,7 +20,10 @@ from edgevision_runtime.errors import ModelError
 if TYPE_CHECKING:
     from edgevision_runtime.types import Tensor
 
-_REFUSALS = (ValueError, TypeError, KeyError, AttributeError, OSError, ImportError, NotImplementedError, IndexError)
+_REFUSALS = (  # what Keras and h5py raise for a file that they cannot read
+    *(ValueError, TypeError, KeyError, AttributeError, OSError, ImportError, IndexError),
+    *(RuntimeError, zipfile.BadZipFile),
+)
 _HINT = "if it has custom or Lambda layers, save it as a SavedModel (model.export) and convert that"
 
 
@@ -83,7 +86,7 @@ def read_header(path: Path) -> tuple[str, str]:
                     hint="save it with model.save(), not weights",
                 )
             return _text(file.attrs.get("keras_version", "2.0")), _text(file.attrs["model_config"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is broken or truncated ({error})", expected="a whole .keras or .h5 file") from error
 
 

@@ -29,6 +29,8 @@ class OnnxSource:
             self._engine = open_engine("onnx", self._data)
         except ModelError as error:
             raise ModelError(f"{path}: {error.what}", expected=error.expected, hint=error.hint) from error
+        except UnicodeDecodeError as error:  # onnxruntime repeats a broken name in its message
+            raise ModelError(f"{path}: the ONNX file is broken ({error})", expected="a whole .onnx file") from error
         self.precision = description.actual_precision
         self.input_shape: Shape = tuple(None if size < 0 else size for size in description.inputs[0].shape)
 
@@ -37,12 +39,8 @@ class OnnxSource:
         return self._engine.infer(sample)
 
     def to_tflite(self, shape: Shape) -> bytes:
-        """No kept converter from ONNX to TensorFlow Lite installs beside TensorFlow 2.21."""
-        raise ModelError(
-            "an ONNX file cannot become TensorFlow Lite here",
-            expected="--to onnx",
-            hint="for .tflite convert the Keras model or SavedModel that the ONNX file came from",
-        )
+        """There is no way: `targets.refusal` says so before anyone asks."""
+        raise ModelError("an ONNX file cannot become TensorFlow Lite here", expected="--to onnx")
 
     def to_int8_tflite(self, shape: Shape) -> bytes:
         """An ONNX file does not become TensorFlow Lite."""

@@ -25,7 +25,7 @@ class TFLiteSource:
     def __init__(self, path: Path) -> None:
         self._data = path.read_bytes()
         try:
-            description = describe_tflite(self._data)
+            description = describe_tflite(self._data)  # first: a broken file must not reach native code
             self._engine = open_engine("litert", self._data)
         except ModelError as error:
             raise ModelError(f"{path}: {error.what}", expected=error.expected, hint=error.hint) from error
