@@ -37,7 +37,7 @@ RECIPES = {
         task="classify",
         data="traffic-lights",
         name="traffic-lights",
-        train=("--arch", "cnn", "--epochs", "20"),
+        train=("--arch", "cnn", "--epochs", "15"),
         prune=("--sparsity", "0.5", "--epochs", "4"),
         quantize=("--epochs", "2"),
         own_images="a folder for each class",
@@ -46,7 +46,7 @@ RECIPES = {
         task="segment",
         data="lungs",
         name="lungs",
-        train=("--arch", "unet_tiny", "--image-size", "96,96", "--epochs", "20"),
+        train=("--arch", "unet_tiny", "--image-size", "96,96", "--epochs", "12"),
         prune=("--sparsity", "0.5", "--epochs", "4"),
         quantize=("--epochs", "2"),
         own_images="images/, masks/ and classes.txt",
@@ -88,7 +88,7 @@ class DemoResult:
     rows: tuple[VariantRow, ...]
     verdict: str  # pass | inconclusive
     more_images: int | None
-    metric: str  # accuracy | mean_iou
+    metric: str  # accuracy | foreground_iou
     trained_metrics: dict[str, Any] = field(repr=False)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import logging
 import tempfile
@@ -14,6 +15,7 @@ import onnx
 
 from edgevision_converters import flatbuffer, onnx_graph
 from edgevision_runtime.errors import ModelError
+from edgevision_runtime.quiet import without_native_chatter
 
 OPSET = 17  # onnxruntime 1.13 and later, TensorRT 8.6 and later (JetPack 5)
 
@@ -26,6 +28,7 @@ def tflite_to_onnx(data: bytes) -> bytes:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf2onnx opens TensorFlow's deprecated interpreter
+        importlib.import_module("edgevision_converters.tensorflow_setup")  # before tf2onnx imports TensorFlow loudly
         import tf2onnx
 
         logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it would log is in our error
@@ -33,7 +36,8 @@ def tflite_to_onnx(data: bytes) -> bytes:
             path = Path(folder) / "model.tflite"
             path.write_bytes(data)
             try:
-                model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+                with without_native_chatter():
+                    model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
             except (ValueError, KeyError, AttributeError, NotImplementedError, RuntimeError, AssertionError) as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 raise ModelError(f"tf2onnx cannot convert the model: {reason}") from error

@@ -14,6 +14,7 @@ import numpy as np
 from edgevision_converters import flatbuffer
 from edgevision_converters.plan import Progress, Samples
 from edgevision_runtime.errors import DataError
+from edgevision_runtime.quiet import without_native_chatter
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Tensor
@@ -33,10 +34,11 @@ def tflite_ranges(data: bytes, samples: Samples, on_progress: Progress | None = 
 
     everything, indices = flatbuffer.with_all_outputs(data)
     resolver = OpResolverType.AUTO if fast else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=everything, num_threads=1, experimental_op_resolver_type=resolver)
-    model_input = interpreter.get_input_details()[0]
-    interpreter.resize_tensor_input(model_input["index"], (1, *model_input["shape"][1:]))
-    interpreter.allocate_tensors()
+    with without_native_chatter():
+        interpreter = Interpreter(model_content=everything, num_threads=1, experimental_op_resolver_type=resolver)
+        model_input = interpreter.get_input_details()[0]
+        interpreter.resize_tensor_input(model_input["index"], (1, *model_input["shape"][1:]))
+        interpreter.allocate_tensors()
     graph = flatbuffer.read(data).subgraphs[0]
     names = [flatbuffer.tensor_name(graph.tensors[index]) for index in indices]
     views = [interpreter.tensor(index) for index in indices]

@@ -13,8 +13,6 @@ from edgevision.cli.options import console_options
 if TYPE_CHECKING:
     from edgevision.demo import DemoResult
 
-METRIC_NAMES = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
-
 
 @click.command()
 @click.option("--task", type=click.Choice(["classify", "segment"]), default="classify", show_default=True)
@@ -40,6 +38,8 @@ def demo(console: Console, task: str, output: Path | None) -> None:
 
 def summary(result: DemoResult) -> str:
     """The table of variants, the verdict, and the commands for one's own images."""
+    from edgevision.fidelity.judge import METRIC_NAMES
+
     headers = ["variant", "engine", "kB", METRIC_NAMES[result.metric], "95 % interval", "= float", "ms", "fps"]
     rows = [
         [

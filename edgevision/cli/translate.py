@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Console, table
+from edgevision.cli.console import Advance, Console, table
 from edgevision.cli.options import (
     console_options,
     force_option,
@@ -152,15 +152,22 @@ def _images(
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Say each new step once, in the log."""
-    said: set[str] = set()
+    """A line for each new step; a bar with time left for a step that counts."""
+    with ExitStack() as open_bar:
+        bars: dict[str, Advance] = {}
 
-    def on_progress(label: str, done: int, total: int) -> None:
-        if label not in said:
-            said.add(label)
-            console.log(f"{label} …")
+        def on_progress(label: str, done: int, total: int) -> None:
+            if label not in bars:
+                open_bar.close()  # of the step before
+                if total > 1:
+                    bars[label] = open_bar.enter_context(console.progress(total, label))
+                else:
+                    bars[label] = lambda note: None
+                    console.log(f"{label} …")
+            if done:
+                bars[label]("")
 
-    yield on_progress
+        yield on_progress
 
 
 def _show(console: Console, bundle: Bundle, conversion: Conversion) -> None:

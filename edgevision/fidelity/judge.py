@@ -20,7 +20,8 @@ from edgevision.fidelity.tally import ClassAnswers, MaskAnswers
 from edgevision.reports.envelope import Check
 from edgevision_runtime.types import ModelSpec
 
-METRICS = {"classify": "accuracy", "segment": "mean_iou"}
+METRICS = {"classify": "accuracy", "segment": "foreground_iou"}
+METRIC_NAMES = {"accuracy": "accuracy", "foreground_iou": "foreground IoU"}  # as people read them
 UNKNOWN = Estimate(math.nan, -math.inf, math.inf)
 
 
@@ -100,7 +101,7 @@ class Case:
 
     @property
     def metric_name(self) -> str:
-        """Accuracy | mean_iou."""
+        """Accuracy | foreground_iou."""
         return METRICS[self.spec.task]
 
 
@@ -109,7 +110,7 @@ def _check(name: str, estimate: Estimate, at_least: float) -> Check:
 
 
 def judge(case: Case) -> Result:
-    """Accuracy, or mean IoU of all classes but 0, the background; the reference itself is only measured."""
+    """Accuracy, or foreground IoU (mean IoU of all classes but 0, the background); the reference is only measured."""
     mine, reference = case.seen.answers[case.row], case.seen.answers[0]
     if isinstance(mine, ClassAnswers) and isinstance(reference, ClassAnswers):
         return _judge_classes(case, mine, reference)

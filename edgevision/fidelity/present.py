@@ -11,6 +11,7 @@ from typing import Any
 from edgevision.cli.console import table
 from edgevision.fidelity.gate import Result
 from edgevision.fidelity.images import ImageSet
+from edgevision.fidelity.judge import METRIC_NAMES
 from edgevision.fidelity.statistics import Estimate
 from edgevision.fidelity.verify import Verification, what_would_settle
 from edgevision.reports.envelope import Check, Finding, Report, Stopwatch, verdict
@@ -58,11 +59,12 @@ def verify_rows(results: Sequence[Result]) -> list[list[str]]:
 def verify_text(verification: Verification) -> str:
     """The table, what was skipped, and the verdict with what it means."""
     gate = verification.plan
-    headers = [verification.metric if header == "metric" else header for header in VERIFY_HEADERS]
+    metric = METRIC_NAMES[verification.metric]
+    headers = [metric if header == "metric" else header for header in VERIFY_HEADERS]
     lines: list[str | None] = [table(headers, verify_rows(verification.results), VERIFY_RIGHT), ""]
     lines += skipped_lines(verification.skipped)
     lines.append(
-        f"{verification.images} images; to pass, the 95 % intervals must lie within the limits: {verification.metric} "
+        f"{verification.images} images; to pass, the 95 % intervals must lie within the limits: {metric} "
         f"at most {in_points(gate.max_drop)} below the reference, agreement at least {100 * gate.min_agreement:g} %"
     )
     lines += [_open_or_failed(result, check) for result in verification.results for check in result.checks]

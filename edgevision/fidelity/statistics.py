@@ -173,7 +173,7 @@ def images_for_ratio(estimate: Estimate, images: int, at_least: float) -> int | 
     if images < FEWEST_IMAGES:
         return FEWEST_IMAGES
     margin = abs(estimate.value - at_least)
-    if margin < 1e-12:
+    if not math.isfinite(margin) or margin < 1e-12:  # not measured, or on the limit itself
         return None
     reach = estimate.value - estimate.low if estimate.value > at_least else estimate.high - estimate.value
     return math.ceil(images * (reach / margin) ** 2)

@@ -26,7 +26,7 @@ from edgevision_runtime.errors import ModelError, UsageError
 class Verification:
     """What `verify` found."""
 
-    metric: str  # accuracy | mean_iou
+    metric: str  # accuracy | foreground_iou
     images: int
     results: tuple[Result, ...]  # the reference first
     skipped: tuple[Skipped, ...]

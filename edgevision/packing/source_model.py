@@ -90,8 +90,10 @@ def read_preprocess(path: Path) -> Preprocess:
 
 def parse_labels(text: str) -> tuple[str, ...]:
     """Labels from a file with one a line, or from `a,b,c`."""
-    path = Path(text)
-    if path.is_file():
+    if "," not in text:
+        path = Path(text)
+        if not path.is_file():
+            raise UsageError(f"labels {text!r}", expected="a file with one label a line, or a,b,c")
         return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
     labels = tuple(part.strip() for part in text.split(",") if part.strip())
     if len(labels) < 2:

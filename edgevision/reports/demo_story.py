@@ -9,11 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.fidelity.judge import METRIC_NAMES
 from edgevision.reports.compression_report import CompressionStory, LedgerRow
 from edgevision.reports.demo_report import DemoStory
 from edgevision.reports.html import KeyFigure, Picture, Step
 from edgevision.reports.pictures import overlay, thumbnail
-from edgevision.reports.stories import METRIC_NAMES, as_seen, facts_of
+from edgevision.reports.stories import as_seen, facts_of
 from edgevision.reports.training_report import MaskedImage, TrainingStory, read_history
 from edgevision.reports.verify_report import VariantResult, VerifyStory
 from edgevision.reports.wording import milliseconds, percent, percent_interval, points, size

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgevision.fidelity.judge import METRIC_NAMES
 from edgevision.fidelity.tally import ClassAnswers
 from edgevision.reports.html import Picture
 from edgevision.reports.pictures import thumbnail
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from edgevision_runtime.types import Image, ModelSpec
 
 MOST_SCATTERS = 3
-METRIC_NAMES = {"accuracy": "accuracy", "mean_iou": "IoU without background"}
 
 
 def training_story(folder: Path, spec: ModelSpec, record: Mapping[str, Any], evaluation: Evaluation) -> TrainingStory:

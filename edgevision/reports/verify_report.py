@@ -23,7 +23,7 @@ class VariantResult:
     name: str  # such as int8.tflite
     engine: str  # such as litert
     size_bytes: int
-    metric: float  # accuracy or mean IoU, 0..1
+    metric: float  # accuracy or foreground IoU, 0..1
     metric_ci95: tuple[float, float] | None = None
     difference: float | None = None  # to the reference; None: it is the reference
     difference_ci95: tuple[float, float] | None = None
@@ -53,7 +53,7 @@ class VerifyStory:
     """What the report of a verification tells."""
 
     bundle: str
-    metric: str  # accuracy | IoU without background
+    metric: str  # accuracy | foreground IoU
     images: int
     variants: Sequence[VariantResult]
     status: str  # pass | fail | inconclusive
