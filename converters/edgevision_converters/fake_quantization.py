@@ -8,14 +8,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
+from edgevision_converters.tensorflow_setup import keras, tf  # first: it sets what tfmot reads when it is imported
+
+# isort: split
 import tensorflow_model_optimization as tfmot
 from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.prune_preserve import (
     prune_preserve_quantize_registry as preserving,
 )
 from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_quantizers
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import QuantizeLayer
-
-from edgevision_converters.tensorflow_setup import keras, tf
 
 _quantization: Any = tfmot.quantization.keras
 _LEAST_SPAN = 1e-4  # a tensor that is all zero still needs a scale

@@ -6,6 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import edgevision.tensorflow_setup  # noqa: F401  first: it sets what tfmot reads when it is imported
+
+# isort: split
 import tensorflow_model_optimization as tfmot
 
 from edgevision.compression.graph import Call, copy_of, rebuild, walk
