@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
@@ -65,11 +66,39 @@ def _check_references(model: Any) -> None:
 
 
 def write(model: Any) -> bytes:
-    """The bytes of a model tree; the same tree gives the same bytes."""
+    """The bytes of a model tree; the same tree gives the same bytes.
+
+    Equal arrays are stored once: the zero points of per-channel weights and biases, all 0 and eight bytes each, are a
+    tenth of an int8 MobileNet otherwise. Weights are aligned to 16 bytes, as the schema asks for.
+    """
     for buffer in model.buffers:  # the flatbuffers library packs arrays at once and bytes one by one
         if buffer.data is not None and not isinstance(buffer.data, np.ndarray):
             buffer.data = np.frombuffer(bytes(buffer.data), np.uint8)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        if tensor.quantization is not None:
+            for field, dtype in (("scale", np.float32), ("zeroPoint", np.int64)):
+                values = getattr(tensor.quantization, field)
+                setattr(tensor.quantization, field, None if values is None else np.asarray(values, dtype))
+    builder = _SharingBuilder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    """Writes each array once, and byte arrays (weights) aligned to 16 bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802 - the name in flatbuffers
+        """The offset of the array `x`."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            if x.dtype == np.uint8:
+                self.Prep(16, x.size)  # so that the first element, behind the length, stands on a multiple of 16
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
 
 
 def operator_name(model: Any, operator: Any) -> str:
