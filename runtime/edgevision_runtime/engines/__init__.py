@@ -45,8 +45,8 @@ def engines_for(model_format: str) -> list[str]:
     return [name for name, kind in ENGINES.items() if kind.format == model_format and installed_version(name)]
 
 
-def open_engine(name: str, model: bytes | Path, *, threads: int = 1) -> Engine:
-    """Load a model file on an engine.
+def open_engine(name: str, model: bytes | Path, *, threads: int = 1, kernels: str | None = None) -> Engine:
+    """Load a model file on an engine; `kernels="built-in"` has LiteRT run without XNNPACK.
 
     Raises:
         UsageError: no such engine.
@@ -64,5 +64,6 @@ def open_engine(name: str, model: bytes | Path, *, threads: int = 1) -> Engine:
         )
     content = model if isinstance(model, bytes) else Path(model).read_bytes()
     engine_type = getattr(importlib.import_module(kind.module), kind.type)
-    engine: Engine = engine_type(content, version=version, threads=threads)
+    chosen = {} if kernels is None else {"kernels": kernels}
+    engine: Engine = engine_type(content, version=version, threads=threads, **chosen)
     return engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
@@ -16,13 +17,13 @@ class InterpreterEngine:
     name: str
     kernels: str
 
-    def __init__(self, interpreter_type: Any, content: bytes, version: str, threads: int) -> None:
+    def __init__(self, make_interpreter: Callable[[bytes], Any], content: bytes, version: str) -> None:
         self.version = version
         if content[4:8] != b"TFL3":
             raise ModelError("the model is not a TensorFlow Lite file", expected="bytes 4..8 to be TFL3")
         try:
             with without_native_chatter():
-                self._interpreter = interpreter_type(model_content=content, num_threads=threads)
+                self._interpreter = make_interpreter(content)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:  # what the library raises for a model it cannot take
             raise ModelError(f"{self.name} {version} refuses the model: {_first_line(error)}") from error

@@ -5,19 +5,27 @@ from __future__ import annotations
 from edgevision_runtime.engines.interpreter import InterpreterEngine
 from edgevision_runtime.errors import MissingDependency
 
+BUILT_IN = "built-in"
+
 
 class LiteRTEngine(InterpreterEngine):
-    """A model on LiteRT with its default kernels (XNNPACK)."""
+    """A model on LiteRT with XNNPACK, or with its built-in kernels, which other runtimes' kernels resemble."""
 
     name = "litert"
-    kernels = "XNNPACK"
 
-    def __init__(self, content: bytes, *, version: str, threads: int) -> None:
+    def __init__(self, content: bytes, *, version: str, threads: int, kernels: str = "XNNPACK") -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError as error:
             raise MissingDependency(
                 f"ai-edge-litert {version} cannot be imported ({error})",
                 hint="it needs glibc 2.34 and libstdc++ 3.4.30; on an older OS use tflite-runtime",
             ) from error
-        super().__init__(Interpreter, content, version, threads)
+        self.kernels = kernels
+        without_delegates = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        resolver = without_delegates if kernels == BUILT_IN else OpResolverType.AUTO
+        super().__init__(
+            lambda model: Interpreter(model_content=model, num_threads=threads, experimental_op_resolver_type=resolver),
+            content,
+            version,
+        )

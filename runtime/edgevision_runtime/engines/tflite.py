@@ -25,4 +25,4 @@ class TFLiteEngine(InterpreterEngine):
             from tflite_runtime.interpreter import Interpreter
         except ImportError as error:
             raise MissingDependency(f"tflite-runtime {version} cannot be imported ({error})") from error
-        super().__init__(Interpreter, content, version, threads)
+        super().__init__(lambda model: Interpreter(model_content=model, num_threads=threads), content, version)

@@ -14,6 +14,8 @@ from edgevision.packing.golden_vectors import choose_frames
 from edgevision.packing.pack import PackPlan, pack
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.errors import CheckFailed, DataError, Inconclusive, UsageError
+from edgevision_runtime.predictor import Predictor, choose
+from edgevision_runtime.types import Frame
 
 
 @pytest.fixture
@@ -89,11 +91,20 @@ def test_the_same_draft_and_images_give_the_same_release(
     assert first.sha256 == second.sha256
 
 
-def test_golden_frames_show_every_class(walked: DemoResult, held_out: tuple) -> None:
-    chosen = choose_frames(held_out, 6)
+def test_golden_frames_show_every_class_where_the_model_is_least_sure(draft: Bundle, held_out: tuple) -> None:
+    with Predictor(draft, choose(draft, variant="float32.onnx")) as predictor:
+        sure = {
+            sample.image: predictor.predict(Frame(sample.read_image(), 0, 0.0, "")).score  # type: ignore[union-attr]
+            for sample in held_out
+        }
+
+    chosen = choose_frames(draft, held_out, 6)
 
     assert sorted(sample.label for sample in chosen) == [0, 0, 1, 1, 2, 2]
     assert {sample.split for sample in chosen} == {"test"}
+    for label in range(3):
+        best = sorted(sure[sample.image] for sample in held_out if sample.label == label)[:2]
+        assert sorted(sure[s.image] for s in chosen if s.label == label) == pytest.approx(best, abs=1e-4)  # engines
 
 
 def test_a_release_is_not_packed_twice(walked: DemoResult, held_out: tuple, tmp_path: Path) -> None:
