@@ -66,7 +66,7 @@ def summary(result: DemoResult) -> str:
             "",
             f"The same with your own images ({result.recipe.own_images}):",
             *(f"  {line}" for line in own_commands(result)),
-            "When verify ends with exit code 6 (inconclusive), more images settle it; pack --allow-inconclusive packs anyway.",
+            "Exit code 6 of verify: too few images for a verdict; add some, or pack --allow-inconclusive.",
         ]
     )
 
