@@ -88,6 +88,7 @@ def _bar(total: int, label: str) -> Iterator[Advance]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        TextColumn("left"),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=RichConsole(stderr=True)) as bar:
