@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from edgevision_runtime.cameras.clock import Clock
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.types import Frame
 
@@ -23,8 +27,13 @@ class Camera(Protocol):
 
     is_live: bool  # frames come whether or not anyone takes them
     total: int | None  # how many frames there are, when that is known
+    clock: Clock  # by which its frames say when they were captured
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+    def stop(self) -> None:
+        """Let the iteration end soon; any thread may call it, more than once."""
+        ...
 
     def __enter__(self) -> Camera: ...
 
@@ -42,7 +51,10 @@ CAMERAS: dict[str, CameraKind] = {
     "device": CameraKind("edgevision_runtime.cameras.device", "DeviceCamera"),
     "video": CameraKind("edgevision_runtime.cameras.video", "VideoCamera"),
     "images": CameraKind("edgevision_runtime.cameras.images", "ImagesCamera"),
+    "fake": CameraKind("edgevision_runtime.cameras.fake", "FakeCamera"),
 }
+SCHEMES: dict[str, str] = {"v4l2": "device", "fake": "fake"}
+EXPECTED = "a device number, v4l2://, fake://, a video file, a folder or a glob"
 
 
 def kind_of(source: str) -> str:
@@ -51,21 +63,35 @@ def kind_of(source: str) -> str:
     Raises:
         UsageError: none does.
     """
-    if source.isdigit() or source.startswith(("v4l2://", "/dev/video")):
+    if source.isdigit() or source.startswith("/dev/video"):
         return "device"
-    if "://" in source:
-        scheme = source.split("://", 1)[0]
-        raise UsageError(f"source {scheme}://…", expected="a device number, v4l2://, a video file, a folder or a glob")
+    scheme, has_scheme, _ = source.partition("://")
+    if has_scheme:
+        if scheme.lower() in SCHEMES:
+            return SCHEMES[scheme.lower()]
+        close = difflib.get_close_matches(scheme.lower(), SCHEMES, n=1)
+        raise UsageError(
+            f"source {scheme}://…", expected=EXPECTED, hint=f"did you mean {close[0]}://?" if close else ""
+        )
     path = Path(source)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or glob.has_magic(source):
         return "images"
     if path.is_file():
         return "video"
-    raise UsageError(f"source {source!r} is not there", expected="a device number, a video file, a folder or a glob")
+    raise UsageError(f"source {source!r} is not there", expected=EXPECTED)
 
 
-def open_camera(source: str, *, fps: float | None = None) -> Camera:
-    """Open a source. With `fps`, files are paced and treated as live: frames nobody takes in time are lost."""
+def open_camera(source: str, *, fps: float | None = None, options: CameraOptions | None = None) -> Camera:
+    """Open a source. With `fps`, files are paced and treated as live: frames nobody takes in time are lost.
+
+    Raises:
+        UsageError: no kind of camera serves it, or one of its settings cannot be.
+        MissingDependency: what this kind of camera needs is not installed.
+        SourceLost: it cannot be opened.
+    """
+    options = options or CameraOptions()
+    if fps is not None:
+        options = replace(options, fps=fps)
     kind = CAMERAS[kind_of(source)]
-    camera: Camera = getattr(importlib.import_module(kind.module), kind.type)(source, fps=fps)
+    camera: Camera = getattr(importlib.import_module(kind.module), kind.type)(source, options)
     return camera

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import SourceLost
 from edgevision_runtime.types import Frame
 
@@ -13,9 +15,10 @@ class DeviceCamera:
     """A local camera; always live."""
 
     is_live = True
+    clock: Clock = REAL_CLOCK
     total: int | None = None
 
-    def __init__(self, source: str, *, fps: float | None = None) -> None:
+    def __init__(self, source: str, options: CameraOptions) -> None:
         import cv2
 
         self._source = source
@@ -23,8 +26,8 @@ class DeviceCamera:
         self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise SourceLost(f"camera {source} cannot be opened", hint="see `v4l2-ctl --list-devices`; is it in use?")
-        if fps is not None:
-            self._capture.set(cv2.CAP_PROP_FPS, fps)
+        if options.fps is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, options.fps)
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
@@ -34,6 +37,9 @@ class DeviceCamera:
                 raise SourceLost(f"camera {self._source} stopped delivering after {index} frames")
             yield Frame(image, index, time.monotonic(), self._source)
             index += 1
+
+    def stop(self) -> None:
+        """See `Camera`."""
 
     def __enter__(self) -> DeviceCamera:
         return self

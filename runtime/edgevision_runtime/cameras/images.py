@@ -10,41 +10,58 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.cameras import IMAGE_SUFFIXES
+from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
-from edgevision_runtime.types import Frame
+from edgevision_runtime.types import Frame, Image
 
 
 class ImagesCamera:
     """Pictures from files; one that cannot be decoded is skipped and counted in `unreadable`."""
 
-    def __init__(self, source: str, *, fps: float | None = None) -> None:
-        self.is_live = fps is not None
+    clock: Clock = REAL_CLOCK
+
+    def __init__(self, source: str, options: CameraOptions) -> None:
+        self.is_live = options.fps is not None
+        self._is_stopped = False
         self.unreadable: list[str] = []
         self._paths = find_images(source)
-        self._pace = Pace(fps)
+        self._pace = Pace(options.fps)
         if not self._paths:
             suffixes = " ".join(sorted(IMAGE_SUFFIXES))
             raise SourceLost(f"{source}: no pictures", expected=f"files ending in {suffixes}")
         self.total: int | None = len(self._paths)
 
     def __iter__(self) -> Iterator[Frame]:
-        import cv2
-        import numpy as np
-
         for index, path in enumerate(self._paths):
             self._pace.wait()
-            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+            if self._is_stopped:
+                return
+            image = read_image(path)
             if image is None:
                 self.unreadable.append(str(path))
                 continue
             yield Frame(image, index, time.monotonic(), str(path))
+
+    def stop(self) -> None:
+        """See `Camera`."""
+        self._is_stopped = True
 
     def __enter__(self) -> ImagesCamera:
         return self
 
     def __exit__(self, *exc: object) -> None:
         return None
+
+
+def read_image(path: Path) -> Image | None:
+    """A picture as uint8 (h, w, 3) BGR; None when it cannot be decoded."""
+    import cv2
+    import numpy as np
+
+    image: Image | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    return image
 
 
 def find_images(source: str) -> list[Path]:

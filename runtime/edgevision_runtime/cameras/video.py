@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
+from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
 from edgevision_runtime.types import Frame
 
+MOST_FPS = 1000.0  # containers without a frame rate say 0, 90000 or 1e6
+
 
 class VideoCamera:
-    """Every frame of a video file, as fast as they are taken, or paced to `fps`."""
+    """Every frame of a video file: as fast as they are taken, at `fps`, or at its own pace (`is_realtime`).
 
-    def __init__(self, source: str, *, fps: float | None = None) -> None:
+    Raises:
+        SourceLost: it cannot be read, or `is_realtime` is asked of a file that does not say its frame rate.
+    """
+
+    clock: Clock = REAL_CLOCK
+
+    def __init__(self, source: str, options: CameraOptions) -> None:
         import cv2
 
-        self.is_live = fps is not None
         self._source = source
-        self._pace = Pace(fps)
+        self._is_stopped = False
         self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise SourceLost(f"{source}: not a video that OpenCV can read", expected="mp4, avi, mkv …")
+        self.own_fps: float | None = _frame_rate(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        fps = options.fps if options.fps is not None or not options.is_realtime else self.own_fps
+        if fps is None and options.is_realtime:
+            raise SourceLost(f"{source} does not say its frame rate", hint="give it with --fps, or play it with --fast")
+        self.is_live = fps is not None
+        self._pace = Pace(fps)
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total: int | None = count if count > 0 else None
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
-        while True:
+        while not self._is_stopped:
             self._pace.wait()
             is_read, image = self._capture.read()
             if not is_read:
                 break
-            yield Frame(image, index, time.monotonic(), self._source)
+            yield Frame(image, index, self.clock.monotonic(), self._source)
             index += 1
-        if index == 0:
+        if index == 0 and not self._is_stopped:
             raise SourceLost(f"{self._source}: no frame could be decoded", expected="a whole video file")
+
+    def stop(self) -> None:
+        """See `Camera`."""
+        self._is_stopped = True
 
     def __enter__(self) -> VideoCamera:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._capture.release()
+
+
+def _frame_rate(stated: float) -> float | None:
+    return stated if 0 < stated <= MOST_FPS else None

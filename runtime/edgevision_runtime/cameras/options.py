@@ -1,0 +1,26 @@
+"""What a caller may ask of a camera; each kind takes what it can do and says in `granted` what it got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevision_runtime.cameras.connection import ConnectionPolicy
+from edgevision_runtime.cameras.events import OnEvent, tell_nobody
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """The wishes; None: whatever the camera does by itself."""
+
+    fps: float | None = None  # of a camera: asked for; of files: played at this pace, as if live
+    size: tuple[int, int] | None = None  # (width, height) to ask the camera for
+    needed_size: tuple[int, int] | None = None  # (width, height) that suffices: cameras may deliver less than they see
+    is_realtime: bool = False  # a video without `fps` plays at its own pace, as if live
+    give_up_after_s: float | None = None  # without a frame, from live sources; None: never
+    on_event: OnEvent = tell_nobody  # hears of gaps and states, in the thread that iterates the camera
+
+    def connection_policy(self, *, must_open: bool) -> ConnectionPolicy:
+        """The patience of a live source; a source that must open at once is forgiven when giving up has a time."""
+        return ConnectionPolicy(
+            give_up_after_s=self.give_up_after_s, must_open=must_open and self.give_up_after_s is None
+        )
