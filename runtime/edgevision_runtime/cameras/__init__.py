@@ -51,10 +51,13 @@ CAMERAS: dict[str, CameraKind] = {
     "device": CameraKind("edgevision_runtime.cameras.device", "DeviceCamera"),
     "video": CameraKind("edgevision_runtime.cameras.video", "VideoCamera"),
     "images": CameraKind("edgevision_runtime.cameras.images", "ImagesCamera"),
+    "network": CameraKind("edgevision_runtime.cameras.network", "NetworkCamera"),
     "fake": CameraKind("edgevision_runtime.cameras.fake", "FakeCamera"),
 }
-SCHEMES: dict[str, str] = {"v4l2": "device", "fake": "fake"}
-EXPECTED = "a device number, v4l2://, fake://, a video file, a folder or a glob"
+SCHEMES: dict[str, str] = {
+    "v4l2": "device", "rtsp": "network", "rtsps": "network", "http": "network", "https": "network", "fake": "fake",
+}  # fmt: skip
+EXPECTED = "a device number, v4l2://, rtsp://, http://, fake://, a video file, a folder or a glob"
 
 
 def kind_of(source: str) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from edgevision_runtime.errors import EdgeVisionError
 from edgevision_runtime.types import Image
+
+LONGEST_HANG_S = 15.0  # of a library call, by the timeouts that the links set
+
+_running: set[ThreadFeed] = set()  # captures that are at work or hang
+_running_changed = threading.Condition()
 
 
 class LinkLost(Exception):
@@ -72,6 +79,8 @@ class ThreadFeed:
         self._is_abandoned = False
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        with _running_changed:
+            _running.add(self)
         self._thread.start()
 
     @property
@@ -106,9 +115,31 @@ class ThreadFeed:
             with self._changed:
                 self._is_over = True
                 self._changed.notify_all()
+            with _running_changed:
+                _running.discard(self)
+                _running_changed.notify_all()
 
     def _put(self, captured: Captured) -> None:
         with self._changed:
             self.missed += self._newest is not None
             self._newest = captured
             self._changed.notify_all()
+
+
+def end_captures(within_s: float) -> bool:
+    """Abandon every capture and wait until all threads are out of their libraries; False when one still hangs then.
+
+    A process that ends while a thread is inside OpenCV is aborted ("FATAL: exception not rethrown"): Python unwinds the
+    thread, OpenCV's C++ does not let it. So either wait, as happens at the end of every process, or, when there is no
+    time for that, flush everything and call `os._exit`.
+    """
+    deadline_s = time.monotonic() + within_s
+    with _running_changed:
+        for feed in _running:
+            feed.abandon()
+        while _running and (left_s := deadline_s - time.monotonic()) > 0:
+            _running_changed.wait(left_s)
+        return not _running
+
+
+atexit.register(end_captures, LONGEST_HANG_S)

@@ -1,0 +1,79 @@
+"""Cameras on the network: `rtsp://…` through OpenCV's FFmpeg, `http://…` as Motion JPEG, or what else FFmpeg reads.
+
+RTSP goes over TCP, which is OpenCV's own choice as long as the environment says nothing else. FFmpeg's other switches
+exist only as one variable for the whole process, `OPENCV_FFMPEG_CAPTURE_OPTIONS`; a library does not set that. Whoever
+starts the process may: `rtsp_transport;tcp|fflags;nobuffer|analyzeduration;200000|probesize;50000` opens a stream in
+0.5 s instead of 3 s.
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
+from edgevision_runtime.cameras.feed import Captured, Link, LinkLost, ThreadFeed
+from edgevision_runtime.cameras.mjpeg import MULTIPART, MjpegLink, request_stream
+from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.cameras.stream_time import StreamTime
+from edgevision_runtime.errors import UsageError
+from edgevision_runtime.report import redact
+
+OPEN_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 3.0  # FFmpeg waits up to three times as long for RTSP; the camera leaves it behind before
+
+
+class NetworkCamera(ConnectedCamera):
+    """See the module; never lost unless `give_up_after_s` says when."""
+
+    def __init__(self, source: str, options: CameraOptions) -> None:
+        try:
+            has_host = bool(urlsplit(source).hostname)
+        except ValueError:
+            has_host = False
+        if not has_host:
+            raise UsageError(f"{redact(source)} names no camera", expected="rtsp://HOST/… or http://HOST/…")
+        setup = ConnectionSetup(options.connection_policy(must_open=False), on_event=options.on_event)
+        super().__init__(source, lambda: ThreadFeed(lambda: _open_link(source, options), name="network camera"), setup)
+
+
+class FfmpegLink:
+    """One connection by OpenCV's FFmpeg backend."""
+
+    def __init__(self, url: str, *, has_positions: bool) -> None:
+        import cv2
+
+        self._cv2 = cv2
+        self._time = StreamTime() if has_positions else None
+        wishes = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000, cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                  READ_TIMEOUT_S * 1000]  # fmt: skip
+        if hasattr(cv2, "CAP_PROP_N_THREADS"):  # OpenCV 4.8; FFmpeg's threads hold back a frame each
+            wishes += [cv2.CAP_PROP_N_THREADS, 1]
+        self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [int(wish) for wish in wishes])
+        if not self._capture.isOpened():
+            raise LinkLost("no answer, refused, wrong password, or nothing that FFmpeg can read")
+
+    def read(self) -> Captured:
+        """See `Link`."""
+        is_read, image = self._capture.read()
+        arrival_s = time.monotonic()
+        if not is_read:
+            raise LinkLost("the stream ended")
+        if self._time is None:
+            return Captured(image, arrival_s)
+        position_s = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+        return Captured(image, self._time.captured_s(arrival_s, position_s))
+
+    def close(self) -> None:
+        """See `Link`."""
+        self._capture.release()
+
+
+def _open_link(url: str, options: CameraOptions) -> Link:
+    if url.lower().startswith("rtsp"):
+        return FfmpegLink(url, has_positions=True)
+    response = request_stream(url, READ_TIMEOUT_S)
+    if response.headers.get_content_type().startswith(MULTIPART):
+        return MjpegLink(response, options.needed_size)
+    response.close()
+    return FfmpegLink(url, has_positions=False)
