@@ -167,7 +167,7 @@ def test_a_source_text_says_its_kind(source: str, kind: str) -> None:
     assert kind_of(source) == kind
 
 
-@pytest.mark.parametrize("source", ["rtsp://user:secret@host/stream", "nowhere.mp4", "nothing"])
+@pytest.mark.parametrize("source", ["ftp://user:secret@host/stream", "nowhere.mp4", "nothing"])
 def test_an_unknown_source_is_refused_without_showing_credentials(source: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_camera(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import importlib
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from edgevision_runtime.cameras.clock import Clock
 from edgevision_runtime.cameras.options import CameraOptions
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import MissingDependency, UsageError
 from edgevision_runtime.types import Frame
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -51,13 +52,17 @@ CAMERAS: dict[str, CameraKind] = {
     "device": CameraKind("edgevision_runtime.cameras.device", "DeviceCamera"),
     "video": CameraKind("edgevision_runtime.cameras.video", "VideoCamera"),
     "images": CameraKind("edgevision_runtime.cameras.images", "ImagesCamera"),
+    "picamera": CameraKind("edgevision_runtime.cameras.picamera", "PiCamera"),
+    "gstreamer": CameraKind("edgevision_runtime.cameras.gstreamer", "GstreamerCamera"),
+    "stdin": CameraKind("edgevision_runtime.cameras.stdin", "StdinCamera"),
     "network": CameraKind("edgevision_runtime.cameras.network", "NetworkCamera"),
     "fake": CameraKind("edgevision_runtime.cameras.fake", "FakeCamera"),
 }
 SCHEMES: dict[str, str] = {
-    "v4l2": "device", "rtsp": "network", "rtsps": "network", "http": "network", "https": "network", "fake": "fake",
+    "v4l2": "device", "picamera": "picamera", "csi": "gstreamer", "gst": "gstreamer", "rtsp": "network",
+    "rtsps": "network", "http": "network", "https": "network", "fake": "fake",
 }  # fmt: skip
-EXPECTED = "a device number, v4l2://, rtsp://, http://, fake://, a video file, a folder or a glob"
+EXPECTED = f"a device number, a video file, a folder, a glob, - or {' '.join(f'{name}://' for name in SCHEMES)}"
 
 
 def kind_of(source: str) -> str:
@@ -68,6 +73,8 @@ def kind_of(source: str) -> str:
     """
     if source.isdigit() or source.startswith("/dev/video"):
         return "device"
+    if source == "-":
+        return "stdin"
     scheme, has_scheme, _ = source.partition("://")
     if has_scheme:
         if scheme.lower() in SCHEMES:
@@ -96,5 +103,7 @@ def open_camera(source: str, *, fps: float | None = None, options: CameraOptions
     if fps is not None:
         options = replace(options, fps=fps)
     kind = CAMERAS[kind_of(source)]
+    if importlib.util.find_spec("cv2") is None:
+        raise MissingDependency("cameras and pictures need OpenCV", hint='pip install "edgevision-runtime[camera]"')
     camera: Camera = getattr(importlib.import_module(kind.module), kind.type)(source, options)
     return camera

@@ -1,48 +1,123 @@
-"""A camera of this machine, through OpenCV's V4L2 backend: `0`, `/dev/video0` or `v4l2:///dev/video0`."""
+"""A camera of this machine through OpenCV's V4L2: `0`, `/dev/video0`, `v4l2:///dev/video0?size=1280x720&fps=30&format=MJPG`.
+
+Motion JPEG is decoded at a half, a quarter or an eighth of its size when the model needs no more (`needed_size`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras import query as fields
+from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
+from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
+from edgevision_runtime.cameras.granted import Granted
+from edgevision_runtime.cameras.jpeg import decode_jpeg, reduction_for
 from edgevision_runtime.cameras.options import CameraOptions
-from edgevision_runtime.errors import SourceLost
-from edgevision_runtime.types import Frame
+from edgevision_runtime.types import Image
+
+OLDEST_STAMP_S = 10.0  # a driver's timestamp that is further off counts time otherwise than we do
+MOST_DAMAGED = 30  # pictures in a row that cannot be decoded
+
+OpenCapture = Callable[[Any], Any]
 
 
-class DeviceCamera:
-    """A local camera; always live."""
+class DeviceCamera(ConnectedCamera):
+    """See the module. `granted` is known once frames come. A first attempt that fails is the end.
 
-    is_live = True
-    clock: Clock = REAL_CLOCK
-    total: int | None = None
+    Raises (while iterated):
+        SourceLost: it cannot be opened. With `give_up_after_s` it is waited for instead.
+    """
 
-    def __init__(self, source: str, options: CameraOptions) -> None:
+    def __init__(self, source: str, options: CameraOptions, open_capture: OpenCapture | None = None) -> None:
+        device, options, pixel_format = parse_device(source, options)
+        self.granted: Granted | None = None
+        self.unreadable_count = 0
+        setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
+
+        def open_link() -> DeviceLink:
+            link = DeviceLink((open_capture or _open_v4l2)(device), options, pixel_format)
+            self.granted = link.granted
+            return link
+
+        super().__init__(source, lambda: ThreadFeed(open_link, name=f"camera {source}"), setup)
+
+
+class DeviceLink:
+    """One opening of a V4L2 device."""
+
+    def __init__(self, capture: Any, options: CameraOptions, pixel_format: str | None) -> None:
         import cv2
 
-        self._source = source
-        device = source[len("v4l2://") :] if source.startswith("v4l2://") else source
-        self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
-        if not self._capture.isOpened():
-            raise SourceLost(f"camera {source} cannot be opened", hint="see `v4l2-ctl --list-devices`; is it in use?")
+        self._cv2 = cv2
+        self._capture = capture
+        if not capture.isOpened():
+            raise LinkLost("not there or in use; see `v4l2-ctl --list-devices`")
+        if pixel_format is not None:
+            capture.set(cv2.CAP_PROP_FOURCC, fourcc_number(pixel_format))
+        if options.size is not None:
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.size[1])
         if options.fps is not None:
-            self._capture.set(cv2.CAP_PROP_FPS, options.fps)
+            capture.set(cv2.CAP_PROP_FPS, options.fps)
+        size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        granted_format = fourcc_text(int(capture.get(cv2.CAP_PROP_FOURCC)))
+        self._reduce = reduction_for(size, options.needed_size) if granted_format == "MJPG" else 1
+        if self._reduce > 1 and not capture.set(cv2.CAP_PROP_CONVERT_RGB, 0):
+            self._reduce = 1
+        frame_size = -(-size[0] // self._reduce), -(-size[1] // self._reduce)
+        self.granted = Granted(granted_format, size, float(capture.get(cv2.CAP_PROP_FPS)) or None, frame_size)
 
-    def __iter__(self) -> Iterator[Frame]:
-        index = 0
-        while True:
-            is_read, image = self._capture.read()
+    def read(self) -> Captured:
+        """See `Link`. A picture that arrived damaged is passed over."""
+        for _ in range(MOST_DAMAGED):
+            is_read, data = self._capture.read()
+            arrival_s = time.monotonic()
             if not is_read:
-                raise SourceLost(f"camera {self._source} stopped delivering after {index} frames")
-            yield Frame(image, index, time.monotonic(), self._source)
-            index += 1
+                raise LinkLost("the camera stopped delivering")
+            image: Image | None = data if self._reduce == 1 else decode_jpeg(data.tobytes(), self._reduce)
+            if image is not None:
+                return Captured(image, self._captured_s(arrival_s))
+        raise LinkLost(f"{MOST_DAMAGED} damaged pictures in a row")
 
-    def stop(self) -> None:
-        """See `Camera`."""
-
-    def __enter__(self) -> DeviceCamera:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
+    def close(self) -> None:
+        """See `Link`."""
         self._capture.release()
+
+    def _captured_s(self, arrival_s: float) -> float:
+        """The driver's timestamp, which is on the monotonic clock where it can be trusted."""
+        stamp_s = float(self._capture.get(self._cv2.CAP_PROP_POS_MSEC)) / 1000
+        return stamp_s if 0 <= arrival_s - stamp_s <= OLDEST_STAMP_S else arrival_s
+
+
+def parse_device(source: str, options: CameraOptions) -> tuple[int | str, CameraOptions, str | None]:
+    """(device number or node, the wishes with those of the source on top, pixel format). Raises UsageError."""
+    device, query = fields.split_source(source) if "://" in source else (source, "")
+    given = fields.parse_query("v4l2://", query, {"size": fields.size, "fps": fields.positive, "format": _fourcc})
+    pixel_format = given.pop("format", None)
+    return int(device) if device.isdigit() else device, replace(options, **given), pixel_format
+
+
+def fourcc_number(text: str) -> int:
+    """`MJPG` as V4L2 and OpenCV number it."""
+    return int.from_bytes(text.encode("ascii"), "little")
+
+
+def fourcc_text(number: int) -> str:
+    """The four letters of a pixel format; V4L2's other name for Motion JPEG is told as MJPG."""
+    text = (number & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
+    return "MJPG" if text == "JPEG" else text
+
+
+def _fourcc(text: str) -> str:
+    if not (len(text) == 4 and text.isascii()):
+        raise ValueError("four letters such as MJPG or YUYV")
+    return text.upper()
+
+
+def _open_v4l2(device: int | str) -> Any:
+    import cv2
+
+    return cv2.VideoCapture(device, cv2.CAP_V4L2)

@@ -1,0 +1,125 @@
+"""Videos at their own pace, pictures on standard input, and stopping either."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgevision_runtime.cameras import kind_of, open_camera
+from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.cameras.stdin import StdinCamera, picture_length
+from edgevision_runtime.errors import SourceLost
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Eleven frames at 25 fps."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 24))
+    for _ in range(11):
+        writer.write(np.full((24, 32, 3), 90, np.uint8))
+    writer.release()
+    return path
+
+
+def piped(data: bytes) -> StdinCamera:
+    """A camera on a pipe that these bytes are written into."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(data)
+
+    threading.Thread(target=write, daemon=True).start()
+    return StdinCamera("-", CameraOptions(), reading)
+
+
+def picture(kind: str, level: int) -> bytes:
+    return bytes(cv2.imencode(kind, np.full((24, 32, 3), level, np.uint8))[1].tobytes())
+
+
+def test_a_video_plays_at_its_own_pace_when_asked_to_and_is_live_then(clip: Path) -> None:
+    with open_camera(str(clip), options=CameraOptions(is_realtime=True)) as camera:
+        times = [frame.captured_s for frame in camera]
+
+    assert camera.is_live
+    assert len(times) == camera.total == 11
+    assert 0.39 < times[-1] - times[0] < 1.5  # ten periods of 40 ms; the rest is a busy machine
+
+
+def test_a_video_is_read_as_fast_as_it_is_taken_otherwise(clip: Path) -> None:
+    with open_camera(str(clip)) as camera:
+        times = [frame.captured_s for frame in camera]
+
+    assert not camera.is_live
+    assert times[-1] - times[0] < 0.39
+
+
+def test_a_video_and_a_folder_stop_when_told(clip: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((4, 4, 3), np.uint8))
+
+    for source in (clip, tmp_path):
+        with open_camera(str(source)) as camera:
+            seen = []
+            for frame in camera:
+                seen.append(frame.index)
+                if frame.index == 2:
+                    camera.stop()
+        assert seen == [0, 1, 2]
+
+
+def test_pictures_on_standard_input_come_in_order_whatever_their_kind() -> None:
+    data = picture(".jpg", 40) + picture(".png", 80) + picture(".png", 120) + picture(".jpg", 160)
+
+    with piped(data) as camera:
+        levels = [round(float(frame.image.mean())) for frame in camera]
+
+    assert levels == [40, 80, 120, 160]
+    assert kind_of("-") == "stdin"
+
+
+def test_a_picture_that_is_cut_off_is_named_and_not_shown() -> None:
+    with piped(picture(".jpg", 40) + picture(".jpg", 80)[:-20]) as camera:
+        frames = list(camera)
+
+    assert [frame.index for frame in frames] == [0]
+    assert camera.unreadable == ["picture 1 on standard input"]
+
+
+def test_what_is_no_picture_is_refused_with_its_place() -> None:
+    first = picture(".jpg", 40)
+    with (
+        piped(first + b"these are no pictures") as camera,
+        pytest.raises(SourceLost, match=f"byte {len(first)}: neither"),
+    ):
+        list(camera)
+    with piped(b"") as camera, pytest.raises(SourceLost, match="standard input is empty"):
+        list(camera)
+
+
+def test_waiting_for_standard_input_ends_when_told() -> None:
+    reading, writing = os.pipe()
+    camera = StdinCamera("-", CameraOptions(), reading)
+    thread = threading.Thread(target=lambda: list(camera))
+    thread.start()
+    time.sleep(0.1)
+
+    camera.stop()
+    thread.join(timeout=2)
+
+    assert not thread.is_alive()
+    os.close(writing)
+
+
+def test_the_length_of_a_png_is_in_its_chunks() -> None:
+    data = picture(".png", 80)
+
+    assert picture_length(data + data) == len(data)
+    assert {picture_length(data[:end]) for end in range(len(data))} == {None}
