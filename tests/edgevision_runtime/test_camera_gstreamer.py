@@ -58,6 +58,19 @@ def test_a_pipeline_of_ones_own_gets_our_end() -> None:
         csi_pipeline("csi://front", CameraOptions())
 
 
+def test_passwords_in_a_pipeline_are_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gstreamer, "_link_kind", lambda: gstreamer.OpencvLink)
+    text = 'gst://rtspsrc location=rtsp://anna:secret@cam/1 user-id=anna user-pw="very secret" ! decodebin'
+
+    camera = gstreamer.GstreamerCamera(text, CameraOptions())
+
+    assert camera.source == "gst://rtspsrc location=rtsp://***@cam/1 user-id=anna user-pw=*** ! decodebin"
+    assert "secret" in camera.pipeline
+    with pytest.raises(UsageError) as caught:
+        gstreamer.GstreamerCamera(text + " ! appsink", CameraOptions())
+    assert "secret" not in str(caught.value)
+
+
 def test_without_gstreamer_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "    GStreamer:                   NO\n")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -18,6 +18,7 @@ from edgevision_runtime.cameras.feed import Captured, LinkLost, SourceEnded, Thr
 from edgevision_runtime.cameras.granted import scaled_to
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.report import redact
 
 DEFAULT_SIZE = (1280, 720)
 DEFAULT_FPS = 30.0
@@ -39,7 +40,8 @@ class GstreamerCamera(ConnectedCamera):
         self.pipeline = csi_pipeline(source, options) if scheme.lower() == "csi" else own_pipeline(text)
         open_link = _link_kind()
         setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
-        super().__init__(source, lambda: ThreadFeed(lambda: open_link(self.pipeline), name=scheme), setup)
+        told = _without_passwords(source)
+        super().__init__(told, lambda: ThreadFeed(lambda: open_link(self.pipeline), name=scheme), setup)
 
 
 class OpencvLink:
@@ -129,9 +131,15 @@ def own_pipeline(text: str) -> str:
     """A pipeline of the user's with our end. Raises UsageError when it has one of its own, or is empty."""
     if not text.strip() or re.search(r"\bappsink\b", text):
         raise UsageError(
-            f"gst://{text}", expected="a pipeline without its sink, such as gst://videotestsrc ! videoscale"
+            redact(_without_passwords(f"gst://{text}")),
+            expected="a pipeline without its sink, such as gst://videotestsrc ! videoscale",
         )
     return f"{text.strip().rstrip('!').strip()} ! {_END}"
+
+
+def _without_passwords(text: str) -> str:
+    """Without the values of properties such as rtspsrc's user-pw; those in URLs are `redact`'s."""
+    return re.sub(r"(?i)\b([\w-]*(?:pw|password|secret|token))\s*=\s*(\"[^\"]*\"|\S+)", r"\1=***", text)
 
 
 def _fraction(fps: float) -> str:
