@@ -41,7 +41,7 @@ class Preprocess:
 
     def to_image(self, image: Image) -> Image:
         """The first half, up to `normalize`: a uint8 image (h, w, c) that can be cached and augmented."""
-        _check_frame(image)
+        check_frame(image)
         for operation in self.operations:
             if not isinstance(operation, (Normalize, Layout)):
                 image = operation.apply(image)
@@ -88,12 +88,14 @@ class Preprocess:
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of what it makes; None when that follows the frame's own size."""
-        for operation in reversed(self.operations):
-            if isinstance(operation, Resize):
-                return operation.size
-            if isinstance(operation, Crop) and operation.size is not None:
-                return operation.size
-        return None
+        size: tuple[int, int] | None = None
+        for operation in self.operations:
+            if isinstance(operation, Resize) or (isinstance(operation, Crop) and operation.size is not None):
+                size = operation.size
+            elif isinstance(operation, Crop) and size is not None:  # a region of a known size
+                rows, columns = operation.axes(*size)
+                size = rows[2], columns[2]
+        return size
 
     @property
     def channels(self) -> int:
@@ -204,7 +206,8 @@ class Placement:
     columns: Axis
 
 
-def _check_frame(image: Image) -> None:
+def check_frame(image: Image) -> None:
+    """Raise ContractError for what is no frame."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype.name != "uint8":
         raise ContractError(
             f"a frame of shape {image.shape} and dtype {image.dtype}", expected="uint8 (height, width, 3) in BGR"
