@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import engines_for, open_engine
 from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.fast_answer import PreparedOutput
+from edgevision_runtime.fast_path import PreparedInput
 from edgevision_runtime.types import Classification, Engine, Frame, ModelSpec, Prediction, Segmentation, Variant
 
 
@@ -53,17 +55,16 @@ class Predictor:
         self.spec: ModelSpec = bundle.spec
         self.choice = choice
         self.engine: Engine = open_engine(choice.engine, bundle.read(choice.variant.path), threads=threads)
+        self.prepare = PreparedInput(self.spec.preprocess, self.engine.input)
+        answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
+        self._read = answer.mask if self.spec.task == "segment" else answer.scores
 
     def predict(self, frame: Frame) -> Prediction:
         """Classify or segment one frame."""
         started_s = time.monotonic()
-        outputs = self.engine.infer(self.spec.preprocess(frame.image))
-        head = self.spec.postprocess
-        if self.spec.task == "segment":
-            mask = head.mask(outputs)
-            return Segmentation(frame.index, frame.captured_s, *_times(frame, started_s), mask, self.spec.labels)
-        scores = head.scores(outputs)
-        return Classification(frame.index, frame.captured_s, *_times(frame, started_s), scores, self.spec.labels)
+        answer = self.engine.infer_stored(self.prepare(frame.image), self._read)
+        kind = Segmentation if self.spec.task == "segment" else Classification
+        return kind(frame.index, frame.captured_s, *_times(frame, started_s), answer, self.spec.labels)
 
     def __enter__(self) -> Predictor:
         return self

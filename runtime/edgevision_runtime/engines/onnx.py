@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import MissingDependency, ModelError
-from edgevision_runtime.types import Tensor, TensorSpec
+from edgevision_runtime.types import Answer, Tensor, TensorSpec
 
 DTYPES = {
     "tensor(float)": "float32",
@@ -57,8 +58,15 @@ class OnnxEngine:
 
     def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """One sample of the contract in, float32 outputs out; no batch axis on either side."""
-        outputs = self._session.run(self._output_names, {self.input.name: self._quantize(tensor)})
-        return tuple(dequantize(stored[0], spec) for stored, spec in zip(outputs, self.outputs))
+        return self.infer_stored(self._quantize(tensor), self._dequantize)
+
+    def infer_stored(self, stored: Tensor, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """One sample as it is stored, with batch axis, to what `read` makes of the stored outputs."""
+        outputs = self._session.run(self._output_names, {self.input.name: stored})
+        return read(tuple(output[0] for output in outputs))
+
+    def _dequantize(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(dequantize(values, spec) for values, spec in zip(stored, self.outputs))
 
     def close(self) -> None:
         """Free the session."""

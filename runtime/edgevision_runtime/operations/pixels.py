@@ -34,7 +34,8 @@ class WhiteBalance(Operation):
 
         gains = np.divide(sums.mean(), sums, out=np.ones_like(sums), where=sums > 0)
         steps = np.arange(256, dtype=np.float64)[:, None] * gains[None, :]
-        return np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+        table: Image = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+        return table
 
 
 @dataclass(frozen=True)
