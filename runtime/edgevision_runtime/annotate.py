@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.overlay import OPACITY, Overlay
 from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
 
 MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
 # Okabe & Ito's colours, told apart by the colour-blind, in BGR; class 0 (background) is left as it is.
 PALETTE = ((0, 0, 0), (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213))
-UNSEEN = 255  # of a placed mask: pixels that the model never saw
 
 
 def annotate(frame: Frame, prediction: Prediction, preprocess: Preprocess) -> Image:
@@ -31,17 +31,9 @@ def describe(prediction: Prediction) -> str:
     return "  ".join(f"{label} {share:.0%}" for label, share in shown)
 
 
-def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float = 0.45) -> Image:
-    """A copy of the frame with each class but the first in its colour."""
-    import numpy as np
-
-    placed = preprocess.place_mask(mask, *image.shape[:2], fill=UNSEEN)
-    blended = image.copy()
-    for index in range(1, int(mask.max()) + 1):
-        colour = np.array(PALETTE[1 + (index - 1) % (len(PALETTE) - 1)], np.float32)
-        where = placed == index
-        blended[where] = (image[where] * (1 - opacity) + colour * opacity).astype(np.uint8)
-    return blended
+def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float = OPACITY) -> Image:
+    """A copy of the frame with each class but the first in its colour; for a stream keep an `Overlay`."""
+    return Overlay(preprocess, PALETTE, opacity=opacity)(image, mask)
 
 
 def caption(image: Image, text: str) -> Image:
