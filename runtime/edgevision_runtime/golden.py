@@ -108,9 +108,12 @@ def read_frame(bundle: Bundle, member: str) -> Image:
     import cv2
     import numpy as np
 
-    image = cv2.imdecode(np.frombuffer(bundle.read(member), np.uint8), cv2.IMREAD_COLOR)
+    try:
+        image = cv2.imdecode(np.frombuffer(bundle.read(member), np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:  # empty, or a picture beyond OpenCV's limits
+        raise BundleError(member, f"not a picture ({error.err})", expected="a PNG") from error
     if image is None:
-        raise BundleError(member, "not a PNG")
+        raise BundleError(member, "not a picture", expected="a PNG")
     return image  # type: ignore[no-any-return]
 
 
@@ -120,7 +123,7 @@ def read_array(bundle: Bundle, member: str) -> Tensor:
 
     try:
         return np.load(io.BytesIO(bundle.read(member)), allow_pickle=False)  # type: ignore[no-any-return]
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, MemoryError) as error:  # MemoryError: a header that claims more than there is
         raise BundleError(member, f"not an array ({error})", expected="an .npy file") from error
 
 
