@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgevision_runtime.cli_main import say
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def bench(bundle_path: Path, output_format: str, quiet: bool, **options: Any) ->
     for finding in report.warnings:
         click.echo(f"warning: {finding.code} {finding.message}", err=True)
     document = json.dumps(report.to_json(), indent=2)
-    click.echo(document if output_format == "json" else bench_text(measured, report.checks))
+    say(document if output_format == "json" else bench_text(measured, report.checks))
     if options["report"]:
         report.write(options["report"])
     return report.exit_code
