@@ -98,7 +98,7 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.predictor import Predictor, choose
     from edgevision_runtime.report import redact
-    from edgevision_runtime.sinks import open_sink
+    from edgevision_runtime.sinks import Stream, open_sinks
 
     bundle = _open(bundle_path, public_key)
     choice = choose(bundle, variant=options["variant"], engine=options["engine"])
@@ -106,6 +106,7 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
         stop_on_signals() as stop,
         Predictor(bundle, choice, threads=options["threads"]) as predictor,
         open_camera(options["source"], fps=options["fps"]) as camera,
+        open_sinks(options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps)) as sinks,
     ):
         engine = predictor.engine
         policy = options["policy"] or ("latest" if camera.is_live else "every")
@@ -115,19 +116,17 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
                 f"({engine.kernels}; {choice.reason}), source {redact(options['source'])}, policy {policy}",
                 err=True,
             )
-        sinks = [open_sink(text, bundle.spec.preprocess) for text in options["sinks"] or ("jsonl",)]
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
         summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
-        unreadable = getattr(camera, "unreadable", [])
     if not quiet:
         click.echo(
             f"{summary.inferred} results from {summary.captured} frames in {summary.duration_s:.1f} s "
             f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.dropped}, "
-            f"too old {summary.too_old}, unreadable {len(unreadable)}",
+            f"too old {summary.too_old}, unreadable {len(camera.unreadable)}",
             err=True,
         )
-    for path in unreadable:
-        click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
+    for what in camera.unreadable:
+        click.echo(f"warning: {redact(what)}", err=True)
     if stop.is_interrupt:
         raise KeyboardInterrupt
 
