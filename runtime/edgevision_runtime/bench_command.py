@@ -86,8 +86,11 @@ def bench_plan(options: dict[str, Any]) -> BenchPlan:
 
 
 def bench_baseline(options: dict[str, Any]) -> Baseline | None:
-    """The baseline that the options state; None without one."""
-    from edgevision_runtime.bench import Baseline, parse_regress
+    """The baseline that the options state, read before anything is measured; None without one.
 
-    max_regress = parse_regress(options["max_regress"])
-    return Baseline(options["baseline"], max_regress) if options["baseline"] else None
+    Raises:
+        UsageError: it is not a report of `bench`, or --max-regress is no share.
+    """
+    from edgevision_runtime.bench import read_baseline
+
+    return read_baseline(options["baseline"], options["max_regress"])

@@ -12,7 +12,7 @@ import click
 from edgevision_runtime import __version__
 from edgevision_runtime.bench_command import bench
 from edgevision_runtime.cli_main import SuggestingGroup, run_command, say, stop_on_signals
-from edgevision_runtime.errors import CheckFailed, UsageError
+from edgevision_runtime.errors import CheckFailed
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
@@ -142,8 +142,6 @@ def main() -> None:
 def _open(path: Path, public_key: Path | None) -> Bundle:
     from edgevision_runtime.bundle import Bundle
 
-    if not path.exists():
-        raise UsageError(f"{path} is not there", expected="an .evb bundle")
     return Bundle.open(path, public_key=public_key, require_signature=public_key is not None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 import click
 
 from edgevision_runtime.atomic import CANNOT_WRITE
-from edgevision_runtime.errors import EdgeVisionError, UsageError
+from edgevision_runtime.errors import EdgeVisionError, UsageError, did_you_mean
 
 INTERRUPTED = 130
 READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
@@ -31,8 +30,7 @@ class SuggestingGroup(click.Group):
         """As click does, but a verb that does not exist is named together with the nearest one."""
         verbs = self.list_commands(ctx)
         if args and args[0] not in verbs and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], verbs, n=1)
-            ctx.fail(f"no such verb {args[0]!r}" + (f"; did you mean {close[0]}?" if close else ""))
+            ctx.fail("; ".join(filter(None, [f"no such verb {args[0]!r}", did_you_mean(args[0], verbs)])))
         return super().resolve_command(ctx, args)
 
 

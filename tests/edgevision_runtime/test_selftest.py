@@ -15,7 +15,7 @@ from edgevision.packing.golden_vectors import golden_vectors
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleChanges, BundleContent, rewrite_bundle, write_bundle
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import BundleError, CheckFailed
+from edgevision_runtime.errors import BundleError, CheckFailed, MissingDependency, UsageError
 from edgevision_runtime.golden import read_golden, tensor_sha256
 from edgevision_runtime.operations import (
     Color,
@@ -26,6 +26,7 @@ from edgevision_runtime.operations import (
     Resize,
     WhiteBalance,
 )
+from edgevision_runtime.predictor import choose
 from edgevision_runtime.selftest import selftest
 from tests.edgevision_runtime import networks
 
@@ -234,3 +235,20 @@ def test_an_array_that_claims_to_be_enormous_is_refused_at_once(packed_bundle: B
 
     with pytest.raises(BundleError, match=member):
         selftest(broken)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"engine": "onxn"}, UsageError, r"engine 'onxn'.*did you mean onnx\?"),
+        ({"variant": "int4.tflite"}, UsageError, "no variant 'int4.tflite'"),
+        ({"variant": "float32.onnx", "engine": "litert"}, UsageError, "litert does not run float32.onnx"),
+        ({"engine": "tflite"}, MissingDependency, r'pip install "edgevision-runtime\[tflite\]"'),
+    ],
+)
+def test_what_cannot_be_asked_for_says_why(
+    packed_bundle: Bundle, asked: dict[str, str], error: type[Exception], message: str
+) -> None:
+    for ask in (selftest, choose):
+        with pytest.raises(error, match=message):
+            ask(packed_bundle, **asked)
