@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,11 +86,19 @@ def check_writable(path: Path, *, force: bool) -> None:
     """Refuse early, before hours of training, a place that `write_run` would refuse late.
 
     Raises:
-        UsageError: it exists and `force` is not given, or it exists and is no run directory of ours.
+        UsageError: it exists and `force` is not given, or it exists and is no run directory of ours, or nothing can be
+            written there.
     """
+    if path.name in ("", ".."):
+        raise UsageError(f"{path} is no name for a new run", expected="such as runs/NAME")
     refuse_to_overwrite(path, force=force)
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]) and not (path / "run.json").is_file():
         raise UsageError(f"{path} exists and is not a run directory", hint="choose another name")
+    try:
+        with tempfile.TemporaryFile(dir=next(folder for folder in path.parents if folder.exists())):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
 
 def write_run(run: NewRun, save: Callable[[Path], None]) -> RunDirectory:

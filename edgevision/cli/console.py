@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from edgevision_runtime.cli_main import say
+
 PLAIN_PROGRESS_EVERY_S = 10.0
 
 Advance = Callable[[str], None]  # one step done, with a note such as "accuracy 0.94"
@@ -41,7 +43,7 @@ class Console:
 
     def result(self, text: str, document: Any = None) -> None:
         """The result, on stdout: `text`, or `document` as JSON with `--format json`."""
-        click.echo(json.dumps(document, indent=2, default=str) if self.wants_json else text)
+        say(json.dumps(document, indent=2, default=str) if self.wants_json else text)
 
     def next_step(self, written: object, command: str) -> None:
         """The last line: the file that was written, and what to do with it."""

@@ -37,7 +37,9 @@ force_option = click.option("--force", is_flag=True, help="Overwrite what is the
 report_option = click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result as JSON to this file."
 )
-seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each interpreter."
 )

@@ -98,9 +98,11 @@ def choose_reference(wanted: str, contenders: Sequence[Contender], skipped: Sequ
     for contender in order:
         if wanted in (contender.name, contender.variant.name, contender.variant.precision):
             return contender
-    names = sorted({contender.variant.name for contender in contenders})
+    names = list(dict.fromkeys(contender.variant.name for contender in order))
     raise UsageError(
-        f"no variant is the reference {wanted!r}", expected=" | ".join(names), hint="give --reference NAME"
+        f"no variant is the reference {wanted!r}",
+        expected=" | ".join(names),
+        hint=f"compare with the best that there is: --reference {names[0]}",
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from edgevision_runtime import signing
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import BundleError, EdgeVisionError, ModelError
+from edgevision_runtime.errors import BundleError, EdgeVisionError, UsageError, did_you_mean
 from edgevision_runtime.manifest import MEMBER as MANIFEST
 from edgevision_runtime.manifest import Manifest, manifest_from_bytes
 from edgevision_runtime.postprocess import Postprocess
@@ -49,11 +49,12 @@ class Bundle:
         """Read and check a bundle; with `public_key` its signature too.
 
         Raises:
+            UsageError: no such file.
             BundleError: names the member, what is wrong with it and what was expected.
         """
         path = Path(path)
         content = _read(path)
-        contents = _members(content)
+        contents = _members(content, path.name)
         manifest = _check_declared(contents)
         signed_by = signing.check(contents, public_key=public_key, is_required=require_signature)
         spec = _spec(manifest, contents)
@@ -102,16 +103,20 @@ class Bundle:
         """The variant called `name`, such as `int8.tflite`.
 
         Raises:
-            ModelError: there is none.
+            UsageError: there is none.
         """
-        for variant in self.variants:
-            if variant.name == name:
-                return variant
-        raise ModelError(f"no variant {name!r}", expected=" | ".join(v.name for v in self.variants))
+        names = [variant.name for variant in self.variants]
+        if name not in names:
+            raise UsageError(f"no variant {name!r}", expected=" | ".join(names), hint=did_you_mean(name, names))
+        return self.variants[names.index(name)]
 
 
 def _read(path: Path) -> bytes:
+    if not path.exists():
+        raise UsageError(f"{path} is not there", expected="an .evb bundle")
     try:
+        if not path.is_file():  # a pipe or a device may never end
+            raise BundleError(path.name, "not a file", expected="an .evb file")
         size_bytes = path.stat().st_size
         if size_bytes > MAX_BUNDLE_BYTES:
             raise BundleError(path.name, f"{size_bytes} bytes", expected=f"at most {MAX_BUNDLE_BYTES}")
@@ -120,7 +125,7 @@ def _read(path: Path) -> bytes:
         raise BundleError(path.name, f"cannot be read ({error.strerror})", expected="an .evb file") from error
 
 
-def _members(content: bytes) -> dict[str, bytes]:
+def _members(content: bytes, name: str) -> dict[str, bytes]:
     """Every member's bytes, after the checks of names and storage."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -128,9 +133,9 @@ def _members(content: bytes) -> dict[str, bytes]:
             _check_entries(entries, content)
             return {entry.filename: archive.read(entry) for entry in entries}
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OSError) as error:
-        raise BundleError("bundle", f"not a whole ZIP file ({error})", expected="an .evb file") from error
+        raise BundleError(name, f"not a whole ZIP file ({error})", expected="an .evb file") from error
     except (RuntimeError, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
-        raise BundleError("bundle", f"a broken ZIP file ({error})", expected="an .evb file") from error
+        raise BundleError(name, f"a broken ZIP file ({error})", expected="an .evb file") from error
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], content: bytes) -> None:

@@ -11,7 +11,8 @@ import click
 
 from edgevision_runtime import __version__
 from edgevision_runtime.bench_command import bench
-from edgevision_runtime.errors import CheckFailed, UsageError
+from edgevision_runtime.cli_main import SuggestingGroup, run_command, say, stop_on_signals
+from edgevision_runtime.errors import CheckFailed
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
@@ -26,7 +27,7 @@ FORMAT = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgevision-runtime")
 def edgevision_runtime() -> None:
     """Run verified vision bundles on this device."""
@@ -41,19 +42,22 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
     bundle = _open(bundle_path, public_key)
     document = _describe(bundle)
     if output_format == "json":
-        click.echo(json.dumps(document, indent=2))
+        say(json.dumps(document, indent=2))
         return
-    click.echo(f"{bundle.name} {bundle.version} · {bundle.spec.task} · {len(bundle.spec.labels)} labels")
-    click.echo(f"file      {bundle_path} ({bundle_path.stat().st_size / 1e6:.2f} MB)\nsha256    {bundle.sha256}")
-    click.echo(f"signed    {bundle.signed_by or document['signature']}")
-    click.echo(f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}")
-    click.echo(f"contract  {document['contract']}")
-    click.echo(f"golden    {document['golden_vectors']} vectors\n\nvariants")
-    for entry in document["variants"]:
-        click.echo(
-            f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
-            f"  {entry['operators']} operators"
-        )
+    lines = [
+        f"{bundle.name} {bundle.version} · {bundle.spec.task} · {len(bundle.spec.labels)} labels",
+        f"file      {bundle_path} ({bundle_path.stat().st_size / 1e6:.2f} MB)\nsha256    {bundle.sha256}",
+        f"signed    {bundle.signed_by or document['signature']}",
+        f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}",
+        f"contract  {document['contract']}",
+        f"golden    {document['golden_vectors']} vectors\n\nvariants",
+    ]
+    lines += [
+        f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
+        f"  {entry['operators']} operators"
+        for entry in document["variants"]
+    ]
+    say("\n".join(lines))
 
 
 @edgevision_runtime.command()
@@ -91,11 +95,10 @@ def selftest(
 def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
     from edgevision_runtime.cameras import open_camera
-    from edgevision_runtime.cli_main import stop_on_signals
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.predictor import Predictor, choose
     from edgevision_runtime.report import redact
-    from edgevision_runtime.sinks import open_sink
+    from edgevision_runtime.sinks import Stream, open_sinks
 
     bundle = _open(bundle_path, public_key)
     choice = choose(bundle, variant=options["variant"], engine=options["engine"])
@@ -103,6 +106,7 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
         stop_on_signals() as stop,
         Predictor(bundle, choice, threads=options["threads"]) as predictor,
         open_camera(options["source"], fps=options["fps"]) as camera,
+        open_sinks(options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps)) as sinks,
     ):
         engine = predictor.engine
         policy = options["policy"] or ("latest" if camera.is_live else "every")
@@ -112,19 +116,17 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
                 f"({engine.kernels}; {choice.reason}), source {redact(options['source'])}, policy {policy}",
                 err=True,
             )
-        sinks = [open_sink(text, bundle.spec.preprocess) for text in options["sinks"] or ("jsonl",)]
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
         summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
-        unreadable = getattr(camera, "unreadable", [])
     if not quiet:
         click.echo(
             f"{summary.inferred} results from {summary.captured} frames in {summary.duration_s:.1f} s "
             f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.dropped}, "
-            f"too old {summary.too_old}, unreadable {len(unreadable)}",
+            f"too old {summary.too_old}, unreadable {len(camera.unreadable)}",
             err=True,
         )
-    for path in unreadable:
-        click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
+    for what in camera.unreadable:
+        click.echo(f"warning: {redact(what)}", err=True)
     if stop.is_interrupt:
         raise KeyboardInterrupt
 
@@ -134,16 +136,12 @@ edgevision_runtime.add_command(bench)
 
 def main() -> None:
     """Run the command line; an expected failure is one line on stderr and its exit code."""
-    from edgevision_runtime.cli_main import run_command
-
     sys.exit(run_command(edgevision_runtime, "edgevision-runtime"))
 
 
 def _open(path: Path, public_key: Path | None) -> Bundle:
     from edgevision_runtime.bundle import Bundle
 
-    if not path.exists():
-        raise UsageError(f"{path} is not there", expected="an .evb bundle")
     return Bundle.open(path, public_key=public_key, require_signature=public_key is not None)
 
 
@@ -183,17 +181,17 @@ def _show_selftest(result: SelftestResult, output_format: str) -> None:
     if output_format == "json":
         from dataclasses import asdict
 
-        click.echo(json.dumps({"passed": result.has_passed, **asdict(result)}, indent=2))
+        say(json.dumps({"passed": result.has_passed, **asdict(result)}, indent=2))
         return
     state = "as recorded" if not result.contract_failures else "NOT as recorded"
-    click.echo(f"contract: {result.vectors} golden frames, input tensors {state}")
+    lines = [f"contract: {result.vectors} golden frames, input tensors {state}"]
     for proof in result.proofs:
         verdict = "FAIL" if proof.failures else "ok"
         exact = "bit for bit" if proof.worst_difference == 0 else f"within {proof.worst_difference:.3g}"
-        click.echo(
+        lines.append(
             f"{verdict:<4} {proof.variant:<18} on {proof.engine:<20} {exact} (recorded on {proof.compared_with})"
         )
+    lines += [f"skip {name:<18} no engine for it is installed here" for name in result.not_run]
+    say("\n".join(lines))
     for line in [*result.contract_failures, *(line for proof in result.proofs for line in proof.failures)]:
         click.echo(f"     {line}", err=True)
-    for name in result.not_run:
-        click.echo(f"skip {name:<18} no engine for it is installed here")

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from edgevision_runtime.errors import EdgeVisionError
+from edgevision_runtime.atomic import CANNOT_WRITE
+from edgevision_runtime.errors import EdgeVisionError, UsageError, did_you_mean
 
 INTERRUPTED = 130
+READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
 INTERNAL_ERROR = 70
+
+
+class SuggestingGroup(click.Group):
+    """A group that answers a typo with "did you mean", which older versions of click do not."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but a verb that does not exist is named together with the nearest one."""
+        verbs = self.list_commands(ctx)
+        if args and args[0] not in verbs and not args[0].startswith("-"):
+            ctx.fail("; ".join(filter(None, [f"no such verb {args[0]!r}", did_you_mean(args[0], verbs)])))
+        return super().resolve_command(ctx, args)
 
 
 def run_command(command: click.Command, name: str) -> int:
@@ -34,13 +51,42 @@ def run_command(command: click.Command, name: str) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except SystemExit:  # click's answer to a closed pipe, whatever the verb had to say
+        return READER_GONE
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            return _internal_error(error, name)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror}", err=True)
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: a fault of ours, shown whole, exit 70
-        traceback.print_exc()
-        click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
-        return INTERNAL_ERROR
+        return _internal_error(error, name)
+    finally:
+        _close_stdout()
+
+
+def say(text: str) -> None:
+    """Print a result; a reader that has gone (`| head`) does not change how the command ends."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+
+
+def _close_stdout() -> None:
+    """Flush now: what Python finds at exit, such as a full disk or a closed pipe, it would tell in its own words."""
+    if sys.stdout is None:  # started with stdout closed
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _internal_error(error: Exception, name: str) -> int:
+    traceback.print_exception(error)
+    click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
+    return INTERNAL_ERROR
 
 
 class Stop(threading.Event):

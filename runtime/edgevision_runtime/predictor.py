@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import engines_for, open_engine
+from edgevision_runtime.engines import engines_for, how_to_run, open_engine, require_engine
 from edgevision_runtime.errors import MissingDependency, UsageError
 from edgevision_runtime.fast_answer import PreparedOutput
 from edgevision_runtime.fast_path import PreparedInput
@@ -26,26 +26,30 @@ def choose(bundle: Bundle, *, variant: str | None = None, engine: str | None = N
     """Pick a variant and an engine: what was asked for, else the bundle's default for the first installed engine.
 
     Raises:
-        UsageError: the engine asked for does not run the variant asked for.
-        MissingDependency: no installed engine runs any variant.
+        UsageError: there is no such variant or engine, or the one does not run the other.
+        MissingDependency: the engine is not installed, or no installed engine runs any variant.
     """
+    if engine is not None:
+        require_engine(engine)
     if variant is not None:
         wanted = bundle.variant(variant)
         names = engines_for(wanted.format)
         if engine is not None and engine not in names:
             raise UsageError(f"engine {engine} does not run {variant}", expected=" | ".join(names) or wanted.format)
-        if names:
-            return Choice(wanted, engine or names[0], "asked for")
+        if not names:
+            raise MissingDependency(f"no installed engine runs {variant}", hint=how_to_run([wanted.format]))
+        return Choice(wanted, engine or names[0], "asked for")
     for name, default in bundle.manifest.default_variants.items():
         candidate = bundle.variant(default)
-        if variant is None and engine in (None, name) and name in engines_for(candidate.format):
+        if engine in (None, name) and name in engines_for(candidate.format):
             reason = "asked for" if engine else "the first installed engine that the bundle has a default for"
             return Choice(candidate, name, reason)
-    wanted_engines = engine or " or ".join(bundle.manifest.default_variants)
-    raise MissingDependency(
-        f"no installed engine runs this bundle ({wanted_engines} would)",
-        hint='pip install "edgevision-runtime[litert]"',
-    )
+    formats = {variant.format for variant in bundle.variants}
+    if engine is not None:
+        raise UsageError(
+            f"engine {engine} runs none of the variants", expected=" | ".join(v.name for v in bundle.variants)
+        )
+    raise MissingDependency(f"no installed engine runs {' or '.join(sorted(formats))}", hint=how_to_run(formats))
 
 
 class Predictor:

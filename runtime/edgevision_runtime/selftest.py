@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import engines_for, open_engine
-from edgevision_runtime.errors import CheckFailed, MissingDependency
+from edgevision_runtime.engines import ENGINES, engines_for, how_to_run, open_engine, require_engine
+from edgevision_runtime.errors import CheckFailed, MissingDependency, UsageError
 from edgevision_runtime.golden import GoldenVector, check_contract, matching_output, read_array, read_golden
 from edgevision_runtime.types import Engine, Tensor, Variant
 
@@ -43,8 +43,14 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
 
     Raises:
         CheckFailed: the bundle holds no golden vectors.
-        MissingDependency: no installed engine runs any of the variants.
+        UsageError: there is no such variant or engine, or the one does not run the other.
+        MissingDependency: the engine is not installed, or no installed engine runs any of the variants.
     """
+    if engine is not None:
+        require_engine(engine)
+    candidates = [bundle.variant(variant)] if variant else list(bundle.variants)
+    if engine is not None and not any(ENGINES[engine].format == candidate.format for candidate in candidates):
+        raise UsageError(f"engine {engine} does not run {' or '.join(candidate.name for candidate in candidates)}")
     vectors = read_golden(bundle)
     if not vectors:
         raise CheckFailed(f"{bundle.name} {bundle.version} holds no golden vectors", hint="edgevision pack adds them")
@@ -55,7 +61,7 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
         tensors.append(tensor)
         contract_failures += [f"{vector.frame}: {failure}" for failure in failures]
     proofs, not_run = [], []
-    for candidate in [bundle.variant(variant)] if variant else list(bundle.variants):
+    for candidate in candidates:
         names = [name for name in engines_for(candidate.format) if engine in (None, name)]
         if not names:
             not_run.append(candidate.name)
@@ -63,10 +69,8 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
             with open_engine(name, bundle.read(candidate.path)) as opened:
                 proofs.append(_prove(bundle, candidate, opened, list(zip(vectors, tensors))))
     if not proofs:
-        formats = sorted({variant.format for variant in bundle.variants})
-        raise MissingDependency(
-            f"no installed engine runs {' or '.join(formats)}", hint='pip install "edgevision-runtime[litert]"'
-        )
+        formats = sorted({candidate.format for candidate in candidates})
+        raise MissingDependency(f"no installed engine runs {' or '.join(formats)}", hint=how_to_run(formats))
     return SelftestResult(len(vectors), tuple(contract_failures), tuple(proofs), tuple(not_run))
 
 

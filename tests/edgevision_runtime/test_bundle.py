@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -148,7 +149,7 @@ def test_a_truncated_file_is_refused(colour_bundle: Bundle, tmp_path: Path, kept
     length = int(kept if kept >= 1 else kept * len(content))
     (tmp_path / "bad.evb").write_bytes(content[:length])
 
-    with pytest.raises(BundleError, match="bundle: "):
+    with pytest.raises(BundleError, match=r"bad\.evb: not a whole ZIP file"):
         Bundle.open(tmp_path / "bad.evb")
 
 
@@ -233,3 +234,18 @@ def test_what_was_checked_is_what_is_read_even_when_the_file_changes_later(colou
     colour_bundle.path.write_bytes(b"garbage")
 
     assert opened.read("models/float32.onnx") == before
+
+
+def test_a_place_without_a_bundle_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.evb")
+
+    with pytest.raises(UsageError, match=r"gone\.evb is not there"):
+        Bundle.open(tmp_path / "gone.evb")
+    for path in (tmp_path, tmp_path / "pipe.evb", Path("/dev/zero")):
+        with pytest.raises(BundleError, match="not a file"):
+            Bundle.open(path)
+
+
+def test_a_variant_that_is_not_there_is_a_typo_with_the_nearest_name(colour_bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match=r"no variant 'float32.tflit'.*did you mean float32.tflite\?"):
+        colour_bundle.variant("float32.tflit")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
 
@@ -19,12 +20,15 @@ class DeviceCamera:
         import cv2
 
         self._source = source
+        self.unreadable: list[str] = []
         device = source[len("v4l2://") :] if source.startswith("v4l2://") else source
-        self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
+        with without_native_chatter():
+            self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device, cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise SourceLost(f"camera {source} cannot be opened", hint="see `v4l2-ctl --list-devices`; is it in use?")
         if fps is not None:
             self._capture.set(cv2.CAP_PROP_FPS, fps)
+        self.fps: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0

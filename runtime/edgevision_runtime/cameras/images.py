@@ -12,14 +12,14 @@ from typing import Any
 from edgevision_runtime.cameras import IMAGE_SUFFIXES
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
-from edgevision_runtime.types import Frame
+from edgevision_runtime.types import Frame, Image
 
 
 class ImagesCamera:
     """Pictures from files; one that cannot be decoded is skipped and counted in `unreadable`."""
 
     def __init__(self, source: str, *, fps: float | None = None) -> None:
-        self.is_live = fps is not None
+        self.is_live, self.fps = fps is not None, fps
         self.unreadable: list[str] = []
         self._paths = find_images(source)
         self._pace = Pace(fps)
@@ -29,14 +29,11 @@ class ImagesCamera:
         self.total: int | None = len(self._paths)
 
     def __iter__(self) -> Iterator[Frame]:
-        import cv2
-        import numpy as np
-
         for index, path in enumerate(self._paths):
             self._pace.wait()
-            image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+            image = _decoded(path)
             if image is None:
-                self.unreadable.append(str(path))
+                self.unreadable.append(f"{path} could not be decoded")
                 continue
             yield Frame(image, index, time.monotonic(), str(path))
 
@@ -44,6 +41,18 @@ class ImagesCamera:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def _decoded(path: Path) -> Image | None:
+    """The picture, or None for a file that holds none, is not ours to read, or is gone since it was listed."""
+    import cv2
+    import numpy as np
+
+    try:
+        content = np.fromfile(path, np.uint8)
+        return cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except (OSError, cv2.error):
         return None
 
 

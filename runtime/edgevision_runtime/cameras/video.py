@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
+
+UNCERTAIN_FRAMES = 2  # containers that store a duration announce a frame or two too many
 
 
 class VideoCamera:
@@ -17,13 +20,16 @@ class VideoCamera:
         import cv2
 
         self.is_live = fps is not None
+        self.unreadable: list[str] = []
         self._source = source
         self._pace = Pace(fps)
-        self._capture = cv2.VideoCapture(source)
+        with without_native_chatter():
+            self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise SourceLost(f"{source}: not a video that OpenCV can read", expected="mp4, avi, mkv …")
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total: int | None = count if count > 0 else None
+        self.fps = fps or self._capture.get(cv2.CAP_PROP_FPS) or None
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
@@ -36,6 +42,8 @@ class VideoCamera:
             index += 1
         if index == 0:
             raise SourceLost(f"{self._source}: no frame could be decoded", expected="a whole video file")
+        if self.total is not None and index < self.total - UNCERTAIN_FRAMES:
+            self.unreadable.append(f"{self._source} ended after {index} of the {self.total} frames that it announces")
 
     def __enter__(self) -> VideoCamera:
         return self

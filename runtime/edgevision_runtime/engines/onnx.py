@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from edgevision_runtime.engines import PLAIN
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import MissingDependency, ModelError
 from edgevision_runtime.types import Answer, Tensor, TensorSpec
 
+PROVIDER = "CPUExecutionProvider"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -24,21 +26,22 @@ class OnnxEngine:
     """A model in an ONNX Runtime session, built once."""
 
     name = "onnx"
-    kernels = "CPUExecutionProvider"
 
-    def __init__(self, content: bytes, *, version: str, threads: int) -> None:
+    def __init__(self, content: bytes, *, version: str, threads: int, kernels: str = PROVIDER) -> None:
         try:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
         except ImportError as error:
             raise MissingDependency(f"onnxruntime {version} cannot be imported ({error})") from error
-        self.version = version
+        self.version, self.kernels = version, kernels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if kernels == PLAIN:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=[self.kernels])
+            self._session = onnxruntime.InferenceSession(content, options, providers=[PROVIDER])
         except (
             ort_errors.Fail,
             ort_errors.InvalidArgument,

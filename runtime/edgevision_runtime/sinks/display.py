@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgevision_runtime.annotate import annotate
-from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import MissingDependency
+from edgevision_runtime.sinks import Stream
 from edgevision_runtime.types import Frame, Prediction
 
 WINDOW = "edgevision"
@@ -13,10 +13,10 @@ WINDOW = "edgevision"
 class DisplaySink:
     """Shows each annotated frame; needs an OpenCV with windows, which the headless wheel is not."""
 
-    def __init__(self, target: str | None, preprocess: Preprocess) -> None:
+    def __init__(self, target: str | None, stream: Stream) -> None:
         import cv2
 
-        self._preprocess = preprocess
+        self._preprocess = stream.preprocess
         try:
             cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL)
         except cv2.error as error:
