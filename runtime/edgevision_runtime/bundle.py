@@ -14,6 +14,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,11 @@ class Bundle:
     """A checked bundle, held in memory: what was hashed is what is used, whatever happens to the file later."""
 
     path: Path
-    sha256: str  # of the whole file
     manifest: Manifest
     spec: ModelSpec
     signed_by: str | None  # fingerprint of the key whose signature was checked
-    _contents: dict[str, bytes] = field(repr=False)
+    _content: bytes = field(repr=False)  # the whole file
+    _contents: dict[str, bytes | memoryview] = field(repr=False)  # of each member; views of the file
 
     @classmethod
     def open(cls, path: Path | str, *, public_key: Path | None = None, require_signature: bool = False) -> Bundle:
@@ -54,13 +55,18 @@ class Bundle:
         """
         path = Path(path)
         content = _read(path)
-        contents = _members(content, path.name)
+        contents = _split(content, path.name)
         manifest = _check_declared(contents)
-        signed_by = signing.check(contents, public_key=public_key, is_required=require_signature)
+        signed_by = signing.check(_signed(contents), public_key=public_key, is_required=require_signature)
         spec = _spec(manifest, contents)
         for variant in manifest.variants:
             _check_tensors(variant, spec)
-        return cls(path, hashlib.sha256(content).hexdigest(), manifest, spec, signed_by, contents)
+        return cls(path, manifest, spec, signed_by, content, dict(contents))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the whole file. Each member has been checked by its own; `run` does not wait for this one too."""
+        return hashlib.sha256(self._content).hexdigest()
 
     @property
     def name(self) -> str:
@@ -90,7 +96,7 @@ class Bundle:
         """
         if member not in self._contents:
             raise BundleError(member, "not in the bundle", expected="a member that `unzip -l` shows")
-        return self._contents[member]
+        return bytes(self._contents[member])
 
     def read_json(self, member: str) -> Any:
         """A member as JSON."""
@@ -125,13 +131,13 @@ def _read(path: Path) -> bytes:
         raise BundleError(path.name, f"cannot be read ({error.strerror})", expected="an .evb file") from error
 
 
-def _members(content: bytes, name: str) -> dict[str, bytes]:
-    """Every member's bytes, after the checks of names and storage."""
+def _split(content: bytes, name: str) -> dict[str, memoryview]:
+    """Every member as a view of the file, after the checks of names and storage."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             _check_entries(entries, content)
-            return {entry.filename: archive.read(entry) for entry in entries}
+            return {entry.filename: _data(entry, content) for entry in entries}
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OSError) as error:
         raise BundleError(name, f"not a whole ZIP file ({error})", expected="an .evb file") from error
     except (RuntimeError, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
@@ -175,16 +181,32 @@ def _end_of(entry: zipfile.ZipInfo, content: bytes) -> int:
     start = entry.header_offset + LOCAL_HEADER.size
     if fields[0] != b"PK\3\4" or content[start : start + name_length] != entry.filename.encode():
         raise BundleError(entry.filename, "its local header names another file", expected="the same name")
+    if fields[6] != entry.CRC:
+        raise BundleError(entry.filename, "two CRCs", expected="its local header and the directory to agree")
     return int(start + name_length + extra_length + entry.file_size)
 
 
-def _check_declared(contents: dict[str, bytes]) -> Manifest:
+def _data(entry: zipfile.ZipInfo, content: bytes) -> memoryview:
+    """A member's data where it lies; of an entry that `_check_entries` has passed."""
+    end = _end_of(entry, content)
+    data = memoryview(content)[end - entry.file_size : end]
+    is_hashed = entry.filename not in (MANIFEST, signing.MEMBER)  # the others' sha256 says more than a CRC
+    if len(data) != entry.file_size or not (is_hashed or zlib.crc32(data) == entry.CRC):
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {entry.filename!r}")
+    return data
+
+
+def _signed(contents: dict[str, memoryview]) -> dict[str, bytes]:
+    return {name: bytes(contents[name]) for name in (MANIFEST, signing.MEMBER) if name in contents}
+
+
+def _check_declared(contents: dict[str, memoryview]) -> Manifest:
     for member in REQUIRED:
         if member not in contents:
             raise BundleError(member, "missing", expected="every bundle to have one")
     if len(contents[MANIFEST]) > MAX_TEXT_BYTES:
         raise BundleError(MANIFEST, f"{len(contents[MANIFEST])} bytes", expected=f"at most {MAX_TEXT_BYTES}")
-    manifest = manifest_from_bytes(contents[MANIFEST])
+    manifest = manifest_from_bytes(bytes(contents[MANIFEST]))
     for member, declared in manifest.members.items():
         if member not in contents:
             raise BundleError(member, "declared in the manifest but missing", expected="its data")
@@ -200,17 +222,17 @@ def _check_declared(contents: dict[str, bytes]) -> Manifest:
     return manifest
 
 
-def _spec(manifest: Manifest, contents: dict[str, bytes]) -> ModelSpec:
+def _spec(manifest: Manifest, contents: dict[str, memoryview]) -> ModelSpec:
     """What the bundle means; labels.txt, the manifest and the contract must agree."""
     member = "labels.txt"
     try:
-        labels = contents[member].decode("utf-8").splitlines()
+        labels = bytes(contents[member]).decode("utf-8").splitlines()
         if tuple(labels) != manifest.labels:
             raise BundleError(member, f"{len(labels)} labels", expected="the manifest's labels, in its order")
         member = "preprocess.json"
-        preprocess = Preprocess.from_json(json.loads(contents[member]))
+        preprocess = Preprocess.from_json(json.loads(bytes(contents[member])))
         member = "postprocess.json"
-        postprocess = Postprocess.from_json(json.loads(contents[member]))
+        postprocess = Postprocess.from_json(json.loads(bytes(contents[member])))
         member = MANIFEST
         return make_spec(manifest.task, manifest.labels, preprocess, postprocess)
     except BundleError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 from edgevision_runtime.sinks import Stream
 from edgevision_runtime.types import Classification, Frame, Prediction
 
