@@ -30,16 +30,16 @@ class Console:
     def log(self, text: str) -> None:
         """A line of log, on stderr."""
         if not self.is_quiet:
-            click.echo(text, err=True)
+            _say(text)
 
     def detail(self, text: str) -> None:
         """A line of log that only `-v` shows."""
         if self.is_verbose:
-            click.echo(text, err=True)
+            _say(text)
 
     def warn(self, text: str) -> None:
         """A warning, on stderr, even when quiet."""
-        click.echo(f"warning: {text}", err=True)
+        _say(f"warning: {text}")
 
     def result(self, text: str, document: Any = None) -> None:
         """The result, on stdout: `text`, or `document` as JSON with `--format json`."""
@@ -60,6 +60,12 @@ class Console:
                 yield advance
         else:
             yield _PlainProgress(total, label)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, above a bar that is being drawn: not by click, which writes past it."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 class _PlainProgress:

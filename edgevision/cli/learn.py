@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,9 +26,12 @@ from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edgevision.training.fit import FitProgress
+    from edgevision.training.hooks import TrainHooks
     from edgevision.training.plan import TrainPlan
-    from edgevision.training.train import TrainHooks, TrainResult
+    from edgevision.training.train import TrainResult
     from edgevision_runtime.contract import Preprocess
+
+FEWEST_WORTH_A_BAR = 200  # images; fewer are read in a moment
 
 EPILOG = """\b
 Examples:
@@ -107,13 +111,16 @@ def train(console: Console, output: Path, report: Path | None, tensorboard: bool
     resume, force = arguments.pop("resume"), arguments.pop("force")
     plan = _plan(**arguments)
     from edgevision.training.train import train as run_training
-    from edgevision.training.unfinished import Target
+    from edgevision.training.unfinished import Target, UnfinishedTraining
 
     try:
         with _hooks(console, tensorboard) as hooks:
             result = run_training(plan, Target(output, resume, force), hooks)
     except KeyboardInterrupt:
-        console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
+        if UnfinishedTraining.of(output).has_checkpoints:
+            console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
+        else:
+            console.warn("interrupted before the first epoch was finished: nothing is kept")
         raise
     _show(console, result, report)
 
@@ -163,19 +170,36 @@ def _contract(given: dict[str, Any], *, has_size: bool) -> Preprocess | None:
 @contextmanager
 def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
     """Progress bars per stage, a line per epoch with -v."""
-    from edgevision.training.train import TrainHooks
+    from edgevision.training.hooks import TrainHooks
 
     with ExitStack() as open_bars:
         bars: dict[str, Advance] = {}
         notes: dict[str, str] = {}
 
-        def on_progress(stage: str, progress: FitProgress) -> None:
+        finished: set[str] = set()
+        lock = Lock()
+
+        def bar(stage: str, total: int) -> Advance:
             if stage not in bars:
                 open_bars.close()  # the stage before this one
-                left = (progress.epochs - progress.epoch + 1) * progress.steps
-                bars[stage] = open_bars.enter_context(console.progress(left, stage))
+                bars[stage] = open_bars.enter_context(console.progress(total, stage))
+            return bars[stage]
+
+        def on_images(work: str, done: int, total: int) -> None:
+            if total < FEWEST_WORTH_A_BAR or work not in ("checking", "preparing train"):
+                return
+            with lock:  # images are prepared by several threads
+                if work in finished:
+                    return  # prepared once more, for another stage
+                bar(work, total)("")
+                if done == total:
+                    finished.add(work)
+                    open_bars.close()
+
+        def on_progress(stage: str, progress: FitProgress) -> None:
+            advance = bar(stage, (progress.epochs - progress.epoch + 1) * progress.steps)
             if progress.record is None:
-                bars[stage](f"epoch {progress.epoch}/{progress.epochs}{notes.get(stage, '')}")
+                advance(f"epoch {progress.epoch}/{progress.epochs}{notes.get(stage, '')}")
                 return
             record = progress.record
             notes[stage] = f", val {progress.metric} {record.val_metric:.3f}"
@@ -188,6 +212,7 @@ def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
             log=console.log,
             warn=console.warn,
             on_progress=on_progress,
+            on_images=on_images,
             command=shlex.join(["edgevision", *sys.argv[1:]]),
             tensorboard=tensorboard,
         )

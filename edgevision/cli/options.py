@@ -58,6 +58,11 @@ def parse_size(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """`a,b` as ("a", "b"), each name once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def parse_numbers(text: str) -> tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`.
 

@@ -14,6 +14,7 @@ from edgevision.cli.options import (
     console_options,
     force_option,
     output_option,
+    parse_names,
     parse_numbers,
     parse_size,
     report_option,
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from edgevision.packing.source_model import SourceModel, Statement
     from edgevision_converters.plan import Conversion
     from edgevision_runtime.bundle import Bundle
+
+CALIBRATED = ("int8", "int16x8")
+FEW_IMAGES = 30  # a choice: fewer show too little of what a camera will see
 
 
 @click.command()
@@ -78,30 +82,30 @@ def convert(console: Console, source: Path, output: Path, force: bool, report: P
 
     watch = Stopwatch()
     refuse_to_overwrite(output, force=force)
-    model = open_source_model(source, _statement(options))
     plan = DraftPlan(
         name=options["name"] or bundle_name(source),
         version=options["version"],
-        formats=tuple(options["formats"].split(",")),
-        precisions=tuple(options["precisions"].split(",")),
+        formats=parse_names(options["formats"]),
+        precisions=parse_names(options["precisions"]),
         io_dtype=options["io_dtype"],
         batch=None if options["batch"] == "dynamic" else 1,
         force=force,
     )
+    model = open_source_model(source, _statement(options))
     images = _images(console, model, plan.precisions, options)
     with _progress(console) as on_progress:
         bundle, conversion = make_draft(output, model, plan, images, on_progress)
     _show(console, bundle, conversion)
     if report is not None:
         _envelope(watch, source, bundle, conversion).write(report)
-    data = options["calib"] or model.data or "DATA"
+    data = model.data or "DATA"  # not the images that it was calibrated with
     splits = f" --splits {model.splits}" if model.splits else ""
     console.next_step(output, f"edgevision verify {output} --data {data}{splits} --report verify.json")
 
 
 def bundle_name(source: Path) -> str:
     """A bundle name from a file name: lower case, other characters as dashes."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in source.resolve().stem.lower())
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in source.resolve().stem.lower())
     return kept.strip("._-")[:63] or "model"
 
 
@@ -134,7 +138,7 @@ def _images(
 
     source = options["calib"] or model.data
     if source is None:
-        calibrated = [name for name in precisions if name in ("int8", "int16x8")]
+        calibrated = [name for name in precisions if name in CALIBRATED]
         if calibrated:
             raise UsageError(
                 f"{calibrated[0]} needs images to learn its ranges from",
@@ -147,6 +151,13 @@ def _images(
         source, model.spec.preprocess, count=options["samples"], seed=options["seed"], splits=splits
     )
     console.log(f"calibrating with {len(images.tensors)} images of {source} (split: {images.split})")
+    if images.left_out:
+        console.warn(f"left out of {source}: {len(images.left_out)}, the first is {images.left_out[0]}")
+    calibrated = [name for name in precisions if name in CALIBRATED]
+    if calibrated and len(images.tensors) < FEW_IMAGES:
+        console.warn(
+            f"{len(images.tensors)} images are few for {calibrated[0]} to learn its ranges from (a hundred is good)"
+        )
     return images
 
 

@@ -58,7 +58,7 @@ def prune(plan: PrunePlan, target: Target, hooks: ShrinkHooks | None = None) -> 
     started_s = monotonic()
     check_writable(target.output, force=target.force)
     make_deterministic(plan.tuning.seed)
-    subject = open_subject(plan.origin)
+    subject = open_subject(plan.origin, hooks.log)
     _check_order(subject)
     chosen, left = prunable_layers(subject.model, plan.pruning)
     hooks.log(f"pruning {len(chosen)} layers of {subject.name} to {plan.pruning.sparsity:.0%} zeros")

@@ -56,7 +56,7 @@ def quantize(plan: QuantizePlan, target: Target, hooks: ShrinkHooks | None = Non
     started_s = monotonic()
     check_writable(target.output, force=target.force)
     make_deterministic(plan.tuning.seed)
-    subject = open_subject(plan.origin)
+    subject = open_subject(plan.origin, hooks.log)
     for note in subject.notes:
         hooks.log(note)
     zeros = overall_sparsity(layer_sparsities(subject.model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from edgevision.compression.keras3 import Rebuilt, is_keras3, rebuild_keras3
 from edgevision.data.dataset import Dataset, open_dataset
+from edgevision.data.packages import FetchOptions
 from edgevision.data.pipeline import image_pipeline
 from edgevision.data.splits import SplitPlan, split
 from edgevision.runs import RunDirectory
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from edgevision.packing.source_model import Statement
 
 COMPARED_IMAGES = 16
+
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,8 @@ class Subject:
         return default if value is None else value
 
 
-def open_subject(origin: Origin) -> Subject:
-    """Open a run directory, or a Keras 2 or 3 file that a person states the contract of.
+def open_subject(origin: Origin, log: Log = lambda text: None) -> Subject:
+    """Open a run directory, or a Keras 2 or 3 file that a person states the contract of; `log` hears of downloads.
 
     Raises:
         ModelError: it cannot be read, or holds a layer that cannot be carried over.
@@ -76,22 +80,24 @@ def open_subject(origin: Origin) -> Subject:
     if not origin.path.exists():
         raise UsageError(f"{origin.path} is not there", expected="a run directory, or a .keras or .h5 file")
     if origin.is_run:
-        return _from_run(RunDirectory.open(origin.path), origin)
+        return _from_run(RunDirectory.open(origin.path), origin, log)
     if origin.path.suffix not in (".keras", ".h5", ".hdf5"):
         raise UsageError(f"{origin.path} is neither a run directory nor a .keras or .h5 file")
-    return _from_file(origin)
+    return _from_file(origin, log)
 
 
-def _from_run(run: RunDirectory, origin: Origin) -> Subject:
+def _from_run(run: RunDirectory, origin: Origin, log: Log) -> Subject:
     if origin.statement is not None and not origin.statement.is_empty():
         raise UsageError(f"{run.path} is a run and states its own contract", expected="no --task, --labels, --mean …")
     record = dict(run.record)
     if origin.data is not None:
         record["data"] = {**record["data"], "source": origin.data}
-    return Subject(run.path.name, load_model(run), run.spec, open_run_data(run, origin.data), record)
+    dataset = open_run_data(run, origin.data, log)
+    record["data"] = {**record["data"], "root": str(dataset.root.absolute())}
+    return Subject(run.path.name, load_model(run), run.spec, dataset, record)
 
 
-def _from_file(origin: Origin) -> Subject:
+def _from_file(origin: Origin, log: Log) -> Subject:
     from edgevision.packing.source_model import Statement, open_source_model
 
     spec = open_source_model(origin.path, origin.statement or Statement()).spec
@@ -100,7 +106,7 @@ def _from_file(origin: Origin) -> Subject:
     rebuilt = rebuild_keras3(origin.path) if is_keras3(origin.path) else None
     model, spec = _with_probabilities(rebuilt.model if rebuilt else load_model(origin.path), spec)
     _check_shapes(model, spec)
-    dataset = open_dataset(origin.data, spec.task)
+    dataset = open_dataset(origin.data, spec.task, options=FetchOptions(log=log))
     if dataset.labels != spec.labels:
         raise UsageError(
             f"the data's labels are {', '.join(dataset.labels)}", expected=f"the model's: {', '.join(spec.labels)}"
@@ -108,7 +114,7 @@ def _from_file(origin: Origin) -> Subject:
     record = {
         "stage": "trained",
         "architecture": {"name": model.name, "parameters": int(model.count_params())},
-        "data": {"source": origin.data, "root": str(dataset.root), "augment": None},
+        "data": {"source": origin.data, "root": str(dataset.root.absolute()), "augment": None},
         "arguments": {},
     }
     dataset = split(dataset, SplitPlan(origin.seed))

@@ -248,7 +248,12 @@ def _check_tensors(variant: Variant, spec: ModelSpec) -> None:
         raise BundleError(
             variant.path, f"{len(variant.outputs)} outputs", expected=f"at least {head.output + 1} (postprocess.json)"
         )
-    classes = head.classes(variant.outputs[head.output].shape)
+    shape = variant.outputs[head.output].shape
+    if head.head == "segment" and len(shape) not in (3, 4):
+        raise BundleError(
+            variant.path, f"an output of {list(shape)}", expected=f"a mask, {head.layout} with a batch axis"
+        )
+    classes = head.classes(shape)
     if classes != len(spec.labels):
         raise BundleError(variant.path, f"an output of {classes} classes", expected=f"{len(spec.labels)} (labels.txt)")
     model_input = variant.inputs[0]

@@ -18,6 +18,7 @@ from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import BundleError, UsageError
 from edgevision_runtime.operations import Color, Layout, Resize
+from edgevision_runtime.postprocess import Postprocess
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -207,6 +208,28 @@ def test_the_contract_must_make_what_the_model_reads(
 
     with pytest.raises(BundleError, match=r"input \[12, 16, 3\]; expected .*preprocess\.json"):
         write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, spec=spec))
+
+
+def test_a_classifier_is_no_segmenter(colour_content: BundleContent, tmp_path: Path) -> None:
+    spec = dataclasses.replace(colour_content.spec, task="segment", postprocess=Postprocess("segment"))
+
+    with pytest.raises(BundleError, match=r"float32\.onnx: an output of \[1, 3\]; expected a mask"):
+        write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, spec=spec))
+
+
+def test_a_variant_that_stands_twice_is_refused(colour_content: BundleContent, tmp_path: Path) -> None:
+    twice = dataclasses.replace(colour_content, models=(*colour_content.models, colour_content.models[0]))
+
+    with pytest.raises(BundleError, match=r"variant float32\.onnx stands twice"):
+        write_bundle(tmp_path / "bad.evb", twice)
+
+
+@pytest.mark.parametrize("change", [{"name": "lights\n"}, {"version": "1.0.0\n"}, {"version": "١.٠.٠"}])
+def test_a_name_or_version_with_something_behind_it_is_refused(
+    colour_content: BundleContent, tmp_path: Path, change: dict[str, str]
+) -> None:
+    with pytest.raises(BundleError, match=r"manifest\.json: (name|version)"):
+        write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, **change))  # type: ignore[arg-type]
 
 
 def test_labels_txt_must_say_what_the_manifest_says(colour_bundle: Bundle, tmp_path: Path) -> None:
