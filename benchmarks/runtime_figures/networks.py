@@ -1,6 +1,6 @@
 """Makes the bundles that are measured: seeded weights, converted by ourselves. Needs TensorFlow; measuring does not.
 
-    python -m runtime_figures.networks FOLDER
+python -m runtime_figures.networks FOLDER
 """
 
 from __future__ import annotations
