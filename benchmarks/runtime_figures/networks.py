@@ -17,7 +17,7 @@ from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures import ArchitectureOptions, build
 from edgevision_converters.convert import convert
 from edgevision_converters.inspect import describe
-from edgevision_converters.plan import ConvertPlan
+from edgevision_converters.plan import ConvertPlan, ModelFacts
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import EdgeVisionError
@@ -42,6 +42,7 @@ OURS = {
     "mobilenet": Network("mobilenet_v2", 224, 1000, 1.0),
     "small": Network("mobilenet_v1", 96, 2, 0.25),
     "deeplab": Network("deeplab_mobilenet_v2", 512, 21, 0.5),
+    "deeplab3": Network("deeplab_mobilenet_v2", 512, 3, 0.5),
 }
 
 
@@ -64,16 +65,30 @@ def _ours(name: str, network: Network) -> BundleContent:
     keras.utils.set_random_seed(1)
     side = network.size
     task = "segment" if "deeplab" in network.architecture else "classify"
+    contract = Preprocess((Resize((side, side), "squash", "bilinear"), Color("rgb")))
     options = ArchitectureOptions((side, side, 3), network.classes, network.width)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         build(network.architecture, options).save(path)
         samples = [np.random.default_rng(index).integers(0, 256, (side, side, 3), np.uint8) for index in range(4)]
-        plan = ConvertPlan(precisions=("float32", "int8"), io_dtype="int8", input_range=(0.0, 255.0))
+        plan = ConvertPlan(
+            precisions=("float32", "int8"),
+            io_dtype="int8",
+            input_range=(0.0, 255.0),
+            facts=_facts(task, network, contract),
+        )
         made = convert(path, plan, samples)
-    contract = Preprocess((Resize((side, side), "squash", "bilinear"), Color("rgb")))
     models = tuple((model.variant, model.data) for model in made.models)
     return _content(name, _spec(task, network.classes, contract), models, "int8.tflite")
+
+
+def _facts(task: str, network: Network, contract: Preprocess) -> ModelFacts:
+    """What MediaPipe reads in the file: labels and colour order."""
+    return ModelFacts(task=task, labels=_labels(network.classes), preprocess=contract.to_json())
+
+
+def _labels(classes: int) -> tuple[str, ...]:
+    return tuple(f"class {index}" for index in range(classes))
 
 
 def _published_deeplab(data: bytes) -> BundleContent:
@@ -88,7 +103,7 @@ def _published_deeplab(data: bytes) -> BundleContent:
 
 def _spec(task: str, classes: int, contract: Preprocess) -> ModelSpec:
     head = Postprocess("segment", layout="NHWC") if task == "segment" else Postprocess("classify")
-    return ModelSpec(task, tuple(f"class {index}" for index in range(classes)), contract, head)
+    return ModelSpec(task, _labels(classes), contract, head)
 
 
 def _content(name: str, spec: ModelSpec, models: tuple[tuple[Variant, bytes], ...], default: str) -> BundleContent:
