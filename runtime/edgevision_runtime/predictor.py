@@ -65,7 +65,9 @@ class Predictor:
         head = self.spec.postprocess
         if self.spec.task == "segment":
             mask = head.mask(outputs)
-            return Segmentation(frame.index, frame.captured_s, *_times(frame, started_s), mask, self.spec.labels)
+            window = self.spec.preprocess.window(mask.shape, *frame.image.shape[:2])
+            times = _times(frame, started_s)
+            return Segmentation(frame.index, frame.captured_s, *times, mask, self.spec.labels, window)
         scores = head.scores(outputs)
         return Classification(frame.index, frame.captured_s, *_times(frame, started_s), scores, self.spec.labels)
 

@@ -32,6 +32,7 @@ class InterpreterEngine:
             raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
         self.input = _tensor_spec(inputs[0])
         self._input_index = inputs[0]["index"]
+        self._allocated = tuple(int(size) for size in inputs[0]["shape"])
         details = self._interpreter.get_output_details()
         self.outputs = tuple(_tensor_spec(detail) for detail in details)
         self._output_indices = [detail["index"] for detail in details]
@@ -40,9 +41,10 @@ class InterpreterEngine:
     def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """One sample of the contract in, dequantized outputs out; no batch axis on either side."""
         stored = self._quantize(tensor)
-        if -1 in self.input.shape:
+        if stored.shape != self._allocated:  # the first of a dynamic shape
             self._interpreter.resize_tensor_input(self._input_index, stored.shape)
             self._interpreter.allocate_tensors()
+            self._allocated = stored.shape
         self._interpreter.set_tensor(self._input_index, stored)
         self._interpreter.invoke()
         return tuple(
