@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgevision_runtime.annotate import PALETTE, annotate
+from edgevision_runtime.annotate import PALETTE, annotate, caption, describe
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.operations import Color, Crop, Layout, Operation, Resize
@@ -113,6 +113,23 @@ def test_the_overlay_lies_on_the_object(name: str, layout: str, tmp_path: Path) 
     assert (coloured <= cv2.dilate(expected.astype(np.uint8), reach)).all()
     on_black = drawn[coloured & (truth() == 0)]
     assert len(on_black) == 0 or np.abs(on_black.astype(int) - 0.45 * np.array(PALETTE[1])).max() <= 1
+
+
+def test_a_caption_names_what_is_there_largest_first() -> None:
+    mask = np.zeros((10, 20), np.uint8)
+    mask[:5], mask[9, :2] = 3, 1  # half, and a hundredth
+    labels = ("background", "bird", "cat", "dog", "eel")
+
+    assert describe(Segmentation(0, 0.0, 1.0, 1.0, mask, labels)) == "dog 50%  bird 1%"
+    assert describe(Segmentation(0, 0.0, 1.0, 1.0, mask * 0, labels)) == "background 100%"
+
+
+def test_a_long_caption_is_made_smaller_before_the_picture_wider() -> None:
+    picture = np.zeros((240, 320, 3), np.uint8)
+
+    assert caption(picture, "x" * 30).shape[1] == 320
+    assert caption(picture, "x" * 36).shape[1] == 320
+    assert caption(picture, "x" * 100).shape[1] > 320
 
 
 @pytest.mark.parametrize("stride", [1, 4])
