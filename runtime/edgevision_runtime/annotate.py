@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
 
 MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
@@ -16,8 +17,7 @@ UNSEEN = 255  # of a placed mask: pixels that the model never saw
 
 def annotate(frame: Frame, prediction: Prediction, preprocess: Preprocess) -> Image:
     """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
-    import cv2
-
+    cv2 = opencv()
     image = frame.image
     if isinstance(prediction, Segmentation):
         image = overlay(image, prediction.mask, preprocess)
@@ -50,7 +50,7 @@ def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float
 
 def caption(image: Image, text: str) -> Image:
     """A copy with a line of text on a dark strip under the picture; a long one is made smaller first, then wider."""
-    import cv2
+    cv2 = opencv()
     import numpy as np
 
     font = cv2.FONT_HERSHEY_SIMPLEX

@@ -71,6 +71,32 @@ def test_a_source_that_is_not_there_is_a_usage_error_and_an_empty_one_is_lost(
     assert runtime("run", packed_bundle.path, "--source", tmp_path / "empty").returncode == 5
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--source", "0"),
+        ("run", "--source", "FOLDER"),
+        ("run", "--source", "FOLDER", "--sink", "display"),
+        ("selftest",),
+        ("bench", "--runs", "1"),
+    ],
+)
+def test_a_device_without_opencv_is_told_what_to_install(
+    packed_bundle: Bundle, colour_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    code = "import sys; sys.modules['cv2'] = None; from edgevision_runtime.cli import main; main()"
+    verb, *more = (str(colour_folder) if argument == "FOLDER" else argument for argument in arguments)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, verb, str(packed_bundle.path), *more], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("error: OpenCV cannot be imported")
+    assert 'pip install "edgevision-runtime[camera]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_sigterm_flushes_and_stops_cleanly(packed_bundle: Bundle, colour_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     command = [*RUNTIME, "run", str(packed_bundle.path), "--source", str(colour_folder), "--fps", "2"]
