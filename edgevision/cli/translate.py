@@ -137,9 +137,9 @@ def _images(
     from edgevision.packing.calibration_images import calibration_images, noise_images
 
     source = options["calib"] or model.data
+    calibrated = [name for name in precisions if name in CALIBRATED]
     if source is None:
-        calibrated = [name for name in precisions if name in CALIBRATED]
-        if calibrated:
+        if calibrated and not model.is_quantized():
             raise UsageError(
                 f"{calibrated[0]} needs images to learn its ranges from",
                 hint="--calib DATA: a folder of a hundred or more pictures like the real ones",
@@ -153,7 +153,6 @@ def _images(
     console.log(f"calibrating with {len(images.tensors)} images of {source} (split: {images.split})")
     if images.left_out:
         console.warn(f"left out of {source}: {len(images.left_out)}, the first is {images.left_out[0]}")
-    calibrated = [name for name in precisions if name in CALIBRATED]
     if calibrated and len(images.tensors) < FEW_IMAGES:
         console.warn(
             f"{len(images.tensors)} images are few for {calibrated[0]} to learn its ranges from (a hundred is good)"

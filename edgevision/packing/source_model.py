@@ -62,6 +62,18 @@ class SourceModel:
         """It did not come from a run directory."""
         return self.data is None
 
+    def is_quantized(self) -> bool:
+        """It is an int8 .tflite or .onnx already, which is packed as it is and needs no calibration.
+
+        Raises:
+            ModelError: the file is broken.
+        """
+        from edgevision_converters.inspect import describe
+
+        if self.path.suffix not in (".tflite", ".onnx"):
+            return False
+        return describe(self.path.read_bytes()).actual_precision == "int8"
+
 
 def open_source_model(path: Path, statement: Statement) -> SourceModel:
     """Open a run directory or a foreign model.
