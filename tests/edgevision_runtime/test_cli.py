@@ -72,6 +72,24 @@ def test_a_source_that_is_not_there_is_a_usage_error_and_an_empty_one_is_lost(
 
 
 @pytest.mark.parametrize(
+    ("verb", "flags"),
+    [
+        ("info", ()),
+        ("run", ("--source", "rtsp://me:s3cret@host/x")),
+        ("run", ("--source", ".", "--sink", "jsonl:http://me:s3cret@host/x")),
+        ("run", ("--source", ".", "--fps", "http://me:s3cret@host/x")),
+    ],
+)
+def test_credentials_are_never_printed_in_an_error(packed_bundle: Bundle, verb: str, flags: tuple[str, ...]) -> None:
+    bundle = packed_bundle.path if flags else "https://me:s3cret@host/lights.evb"
+
+    done = runtime(verb, bundle, *flags)
+
+    assert done.returncode == 2
+    assert "s3cret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("run", "--source", "0"),
