@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -14,6 +14,7 @@ import click
 
 from edgevision.cli.console import Advance, Console, table
 from edgevision.cli.options import (
+    all_of,
     console_options,
     force_option,
     output_option,
@@ -89,19 +90,10 @@ machine_options = (
 )
 
 
-def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 @click.command(epilog=EPILOG)
 @click.argument("data")
 @output_option("The run directory to write.")
-@_all(*network_options, *data_options, *fit_options, *machine_options)
+@all_of(*network_options, *data_options, *fit_options, *machine_options)
 @seed_option
 @report_option
 @force_option
@@ -156,15 +148,9 @@ def _contract(given: dict[str, Any], *, has_size: bool) -> Preprocess | None:
         raise UsageError(
             "--preprocess is the whole contract", expected="no --image-size, --resize or --color beside it"
         )
-    import json
+    from edgevision_runtime.spec import read_preprocess
 
-    from edgevision_runtime.contract import Preprocess
-
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--preprocess {path}: {error}", expected="a contract as JSON") from error
-    return Preprocess.from_json(document)
+    return read_preprocess(path)
 
 
 @contextmanager

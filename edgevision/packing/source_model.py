@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevision.runs import RunDirectory
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import ContractError, UsageError
+from edgevision_runtime.errors import UsageError
 from edgevision_runtime.operations import Color, Layout, Normalize, Operation, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
@@ -94,21 +94,6 @@ def open_source_model(path: Path, statement: Statement) -> SourceModel:
     if path.suffix == ".evb":
         raise UsageError(f"{path} is a bundle already", expected="the run directory or the model that it was made of")
     return SourceModel(path=path, spec=_stated_spec(path, statement), created=_modified(path))
-
-
-def read_preprocess(path: Path) -> Preprocess:
-    """Read a contract from a JSON file.
-
-    Raises:
-        UsageError: the file cannot be read.
-        ContractError: not a contract.
-    """
-    try:
-        return Preprocess.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", expected="a preprocess.json") from error
-    except ValueError as error:
-        raise ContractError(f"{path} is not JSON: {error}", expected="a preprocess.json") from error
 
 
 def parse_labels(text: str) -> tuple[str, ...]:

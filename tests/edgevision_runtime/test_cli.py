@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.report import read_report
 
 RUNTIME = [sys.executable, "-c", "from edgevision_runtime.cli import main; main()"]
 
@@ -170,3 +171,34 @@ def test_help_imports_nothing_heavy(verb: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_selftest_writes_its_result_in_the_report_envelope(packed_bundle: Bundle, tmp_path: Path) -> None:
+    done = runtime("selftest", packed_bundle.path, "--report", tmp_path / "selftest.json")
+
+    report = read_report(tmp_path / "selftest.json")
+    assert done.returncode == 0
+    assert (report.command, report.status) == ("selftest", "pass")
+    assert report.inputs["bundle"]["sha256"] == packed_bundle.sha256
+    assert {check.id for check in report.checks} == {
+        "contract/failures",
+        "float32.onnx@onnx/failures",
+        "float32.tflite@litert/failures",
+    }
+
+
+def test_run_does_not_overwrite_a_file_unless_told_to(
+    packed_bundle: Bundle, colour_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_text("years of work")
+    command = ["run", packed_bundle.path, "--source", colour_folder, "--sink", f"jsonl:{output}", "--limit", "1"]
+
+    refused = runtime(*command)
+    kept = output.read_text()
+    forced = runtime(*command, "--force")
+
+    assert (refused.returncode, kept) == (2, "years of work")
+    assert "--force" in refused.stderr
+    assert forced.returncode == 0
+    assert json.loads(output.read_text())["frame"] == 0
