@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgevision_runtime.atomic import atomic_folder, refuse_to_overwrite
+from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
 from edgevision_runtime.errors import ModelError, UsageError
 from edgevision_runtime.spec import read_spec, spec_to_json
 from edgevision_runtime.types import ModelSpec
@@ -44,6 +43,8 @@ class RunDirectory:
             raise ModelError(f"{path / 'run.json'}: {error}", expected="JSON") from error
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             raise ModelError(f"{path / 'run.json'}: schema is not {SCHEMA}", expected=SCHEMA)
+        if missing := [name for name in ("stage", "data") if name not in record]:
+            raise ModelError(f"{path / 'run.json'} does not say: {', '.join(missing)}", expected="a whole record")
         return cls(path, read_spec(path / "spec.json"), record)
 
     @property
@@ -94,11 +95,7 @@ def check_writable(path: Path, *, force: bool) -> None:
     refuse_to_overwrite(path, force=force)
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]) and not (path / "run.json").is_file():
         raise UsageError(f"{path} exists and is not a run directory", hint="choose another name")
-    try:
-        with tempfile.TemporaryFile(dir=next(folder for folder in path.parents if folder.exists())):
-            pass
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+    check_place(path)
 
 
 def write_run(run: NewRun, save: Callable[[Path], None]) -> RunDirectory:

@@ -66,6 +66,7 @@ def prune(plan: PrunePlan, target: Target, hooks: ShrinkHooks | None = None) -> 
         hooks.log(note)
     model, history = _fitted(plan, subject, hooks)
     check_sparsity(model, chosen, plan.pruning)
+    hooks.log("measuring quality, size and latency before and after")
     shrunk = _measured(plan, subject, model, history, left, started_s)
     return ShrinkResult(write_shrunk_run(shrunk, target, hooks.command), shrunk)
 

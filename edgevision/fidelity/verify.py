@@ -42,8 +42,8 @@ class Verification:
 
     @property
     def status(self) -> str:
-        """Fail beats inconclusive beats pass."""
-        return overall(self.checks)
+        """Fail beats inconclusive beats pass; the reference alone proves nothing."""
+        return overall(self.checks) if self.checks else "inconclusive"
 
     @property
     def more_images(self) -> int | None:
@@ -123,6 +123,8 @@ def _warnings(bundle: Bundle, results: Sequence[Result], skipped: Sequence[Skipp
 
 def what_would_settle(verification: Verification) -> str:
     """What an inconclusive verification needs, in words."""
+    if not verification.checks:
+        return "nothing was compared with the reference: only it ran"
     if verification.more_images is None:
         return "a difference stands on the limit itself: no number of images would settle it; move the limit"
     return f"about {verification.more_images} more images would settle it"

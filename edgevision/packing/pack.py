@@ -103,6 +103,12 @@ def _evidence(draft: Bundle, plan: PackPlan) -> dict[str, bytes]:
         raise UsageError(
             f"{draft.path} comes without evidence", hint=f"edgevision verify {draft.path} --data … --report verify.json"
         )
+    shown = {row["variant"] for row in verdicts[0].metrics.get("results", [])}
+    if unproven := [variant.name for variant in draft.variants if variant.name not in shown]:
+        raise UsageError(
+            f"the verification says nothing of {', '.join(unproven)}",
+            hint="verify on every engine, or convert again without it",
+        )
     if verdicts[0].status == "inconclusive" and not plan.allows_inconclusive:
         raise Inconclusive("the verification was inconclusive", hint="verify on more images or --allow-inconclusive")
     if verdicts[0].status not in ("pass", "inconclusive"):

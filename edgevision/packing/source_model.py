@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevision.runs import RunDirectory
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import ContractError, UsageError
+from edgevision_runtime.errors import UsageError
 from edgevision_runtime.operations import Color, Layout, Normalize, Operation, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
@@ -62,6 +62,18 @@ class SourceModel:
         """It did not come from a run directory."""
         return self.data is None
 
+    def is_quantized(self) -> bool:
+        """It is an int8 .tflite or .onnx already, which is packed as it is and needs no calibration.
+
+        Raises:
+            ModelError: the file is broken.
+        """
+        from edgevision_converters.inspect import describe
+
+        if self.path.suffix not in (".tflite", ".onnx"):
+            return False
+        return describe(self.path.read_bytes()).actual_precision == "int8"
+
 
 def open_source_model(path: Path, statement: Statement) -> SourceModel:
     """Open a run directory or a foreign model.
@@ -82,21 +94,6 @@ def open_source_model(path: Path, statement: Statement) -> SourceModel:
     if path.suffix == ".evb":
         raise UsageError(f"{path} is a bundle already", expected="the run directory or the model that it was made of")
     return SourceModel(path=path, spec=_stated_spec(path, statement), created=_modified(path))
-
-
-def read_preprocess(path: Path) -> Preprocess:
-    """Read a contract from a JSON file.
-
-    Raises:
-        UsageError: the file cannot be read.
-        ContractError: not a contract.
-    """
-    try:
-        return Preprocess.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", expected="a preprocess.json") from error
-    except ValueError as error:
-        raise ContractError(f"{path} is not JSON: {error}", expected="a preprocess.json") from error
 
 
 def parse_labels(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,19 @@ def refuse_to_overwrite(path: Path, *, force: bool) -> None:
     """Raise UsageError when `path` is there and `force` was not given."""
     if path.exists() and not force:
         raise UsageError(f"{path} exists already", hint="choose another name or give --force")
+
+
+def check_place(path: Path) -> None:
+    """Try early, before hours of work, whether a file or folder `path` could be written.
+
+    Raises:
+        UsageError: it could not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES, engines_for, require_engine
 from edgevision_runtime.errors import EdgeVisionError, ModelError, UsageError, did_you_mean
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.report import Check, Finding, Report, Stopwatch, environment, file_input, read_report, verdict
 from edgevision_runtime.types import Variant
 
@@ -102,10 +103,11 @@ def bench(bundle: Bundle, plan: BenchPlan, advance: Advance = lambda note: None)
     """Measure every variant on every engine present with every number of threads.
 
     Raises:
-        MissingDependency: an engine that the plan names is not installed.
+        MissingDependency: OpenCV or an engine that the plan names is not installed.
         UsageError: a variant that the plan names is not in the bundle.
         ModelError: nothing ran at all.
     """
+    opencv()  # the contract needs it in every process: say so once
     measurements, skipped = [], []
     for job in jobs(bundle, plan):
         try:

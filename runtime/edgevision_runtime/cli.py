@@ -67,14 +67,19 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
 @FORMAT
 @click.option("--variant", help="Only this variant, such as int8.tflite.")
 @click.option("--engine", help="Only this engine: litert, tflite or onnx.")
-def selftest(
-    bundle_path: Path, public_key: Path | None, output_format: str, variant: str | None, engine: str | None
-) -> None:
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result as JSON.")
+def selftest(bundle_path: Path, public_key: Path | None, output_format: str, report: Path | None, **only: Any) -> None:
     """Recompute the bundle's golden vectors on this machine; exit 1 when anything differs."""
+    from edgevision_runtime.report import Stopwatch
     from edgevision_runtime.selftest import selftest as prove
+    from edgevision_runtime.selftest import selftest_report
 
-    result = prove(_open(bundle_path, public_key), variant=variant, engine=engine)
+    watch = Stopwatch()
+    bundle = _open(bundle_path, public_key)
+    result = prove(bundle, variant=only["variant"], engine=only["engine"])
     _show_selftest(result, output_format)
+    if report is not None:
+        selftest_report(bundle, result, watch).write(report)
     if not result.has_passed:
         raise CheckFailed("selftest failed", hint="do not put this bundle live on this machine")
 
@@ -92,6 +97,7 @@ def selftest(
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many results.")
 @click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
 @click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
+@click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
@@ -107,7 +113,9 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
         stop_on_signals() as stop,
         Predictor(bundle, choice, threads=options["threads"]) as predictor,
         open_camera(options["source"], fps=options["fps"]) as camera,
-        open_sinks(options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps)) as sinks,
+        open_sinks(
+            options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps), force=options["force"]
+        ) as sinks,
     ):
         title, engine = f"{bundle.name} {bundle.version}", predictor.engine
         del bundle  # what else it holds need not stay in memory

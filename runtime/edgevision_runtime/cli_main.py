@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ import click
 
 from edgevision_runtime.atomic import CANNOT_WRITE
 from edgevision_runtime.errors import EdgeVisionError, UsageError, did_you_mean
+from edgevision_runtime.redact import redact
 
 INTERRUPTED = 130
 READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
@@ -43,10 +45,12 @@ def run_command(command: click.Command, name: str) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(redact(shown.getvalue()), err=True, nl=False)
         return 2
     except EdgeVisionError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {redact(str(error))}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -57,7 +61,7 @@ def run_command(command: click.Command, name: str) -> int:
         if error.errno not in CANNOT_WRITE:
             return _internal_error(error, name)
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{error.strerror}", err=True)
+        click.echo(f"error: {redact(where)}{error.strerror}", err=True)
         return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: a fault of ours, shown whole, exit 70
         return _internal_error(error, name)

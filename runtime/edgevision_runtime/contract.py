@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,11 @@ class Preprocess:
         placed[~rows_inside, :] = fill
         placed[:, ~columns_inside] = fill
         return placed
+
+    def window(self, shape: tuple[int, int], height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns of a mask of `shape` that show a frame of (height, width); the others show padding."""
+        placement = self.placement(height, width)
+        return placement.rows.shown(shape[0]), placement.columns.shown(shape[1])
 
     def placement(self, height: int, width: int) -> Placement:
         """Where the pixels of a frame of (height, width) come to lie in the model's input."""
@@ -187,6 +193,13 @@ class Axis:
             low=max(0.0, self.low * scale + offset),
             high=min(float(size), high * scale + offset),
         )
+
+    def shown(self, target_size: int) -> slice:
+        """The target pixels (of `target_size` of them) whose centres show the source; at least one."""
+        stretch = target_size / self.size  # a mask may be coarser than the input
+        first = max(0, math.ceil(self.low * stretch - 0.5))
+        last = math.ceil((self.size if self.high is None else self.high) * stretch - 0.5)
+        return slice(min(first, target_size - 1), max(last, first + 1))
 
     def to_target(self, source_size: int, target_size: int) -> tuple[Tensor, Tensor]:
         """For each source pixel: its target pixel (of `target_size` of them), and whether the target shows it."""

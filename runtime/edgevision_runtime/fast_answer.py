@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision_runtime.engines.quantization import dequantize
-from edgevision_runtime.operations.base import opencv
+from edgevision_runtime.opencv import opencv
 
 if TYPE_CHECKING:
     from edgevision_runtime.postprocess import Postprocess

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.operations import Color, Contrast, Crop, Denoise, Operation, Resize, WhiteBalance
-from edgevision_runtime.operations.base import opencv
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image

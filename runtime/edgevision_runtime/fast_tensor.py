@@ -12,7 +12,7 @@ import numpy as np
 
 from edgevision_runtime.engines.quantization import InputQuantizer, quantize
 from edgevision_runtime.fast_image import Scratch
-from edgevision_runtime.operations.base import opencv
+from edgevision_runtime.opencv import opencv
 
 if TYPE_CHECKING:
     from edgevision_runtime.contract import Preprocess

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.errors import BundleError, ModelError
+from edgevision_runtime.opencv import opencv
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
@@ -112,7 +113,7 @@ def golden_to_json(vector: GoldenVector) -> dict[str, Any]:
 
 def read_frame(bundle: Bundle, member: str) -> Image:
     """A golden frame, uint8 (h, w, 3) BGR."""
-    import cv2
+    cv2 = opencv()
     import numpy as np
 
     try:

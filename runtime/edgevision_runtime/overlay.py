@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edgevision_runtime.fast_image import Scratch
-from edgevision_runtime.operations.base import opencv
+from edgevision_runtime.opencv import opencv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -67,8 +67,11 @@ class Predictor:
         """Classify or segment one frame."""
         started_s = time.monotonic()
         answer = self.engine.infer_stored(self.prepare(frame.image), self._read)
-        kind = Segmentation if self.spec.task == "segment" else Classification
-        return kind(frame.index, frame.captured_s, *_times(frame, started_s), answer, self.spec.labels)
+        times = _times(frame, started_s)
+        if self.spec.task == "segment":
+            window = self.spec.preprocess.window(answer.shape, *frame.image.shape[:2])
+            return Segmentation(frame.index, frame.captured_s, *times, answer, self.spec.labels, window)
+        return Classification(frame.index, frame.captured_s, *times, answer, self.spec.labels)
 
     def __enter__(self) -> Predictor:
         return self

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES, engines_for, how_to_run, open_engine, require_engine
 from edgevision_runtime.errors import CheckFailed, MissingDependency, UsageError
 from edgevision_runtime.golden import GoldenVector, check_contract, matching_output, read_array, read_golden
+from edgevision_runtime.report import Check, Finding, Report, Stopwatch
 from edgevision_runtime.types import Engine, Tensor, Variant
 
 
@@ -94,4 +95,23 @@ def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple
                 failures.append(f"{vector.frame}: output {i} is {difference:.3g} off, at most {allowed:.3g} is allowed")
     return ProofResult(
         variant.name, f"{engine.name} {engine.version}", len(vectors), compared_with, worst, tuple(failures)
+    )
+
+
+def selftest_report(bundle: Bundle, result: SelftestResult, watch: Stopwatch) -> Report:
+    """The report envelope of a selftest: one check for the contract, one for each variant on each engine."""
+    contract = Check.judged("contract/failures", len(result.contract_failures), "==", 0)
+    proofs = [
+        Check.judged(f"{proof.variant}@{proof.engine.split()[0]}/failures", len(proof.failures), "==", 0)
+        for proof in result.proofs
+    ]
+    return Report(
+        "selftest",
+        "pass" if result.has_passed else "fail",
+        watch.started,
+        watch.duration_s,
+        {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}},
+        (contract, *proofs),
+        {"vectors": result.vectors, "proofs": [asdict(proof) for proof in result.proofs]},
+        tuple(Finding("W601", f"{name} was not proven: no engine for it here") for name in result.not_run),
     )

@@ -120,14 +120,16 @@ class Segmentation:
     latency_ms: float
     mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
     labels: tuple[str, ...]
+    window: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns of the mask that are no padding
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of pixels, 0..1, that each class covers."""
+        """The share of pixels, 0..1, that each class covers of what the model saw of the frame."""
         import numpy as np
 
-        counts = np.bincount(self.mask.ravel(), minlength=len(self.labels))
-        return {label: float(counts[i]) / self.mask.size for i, label in enumerate(self.labels)}
+        shown = self.mask[self.window]
+        counts = np.bincount(shown.ravel(), minlength=len(self.labels))
+        return {label: float(counts[i]) / shown.size for i, label in enumerate(self.labels)}
 
 
 Prediction = Union[Classification, Segmentation]

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.runs import check_writable
-from edgevision_runtime.errors import UsageError
+from edgevision.runs import RunDirectory, check_writable
+from edgevision_runtime.errors import ModelError, UsageError
 
 
 def test_a_place_where_nothing_can_be_written_is_refused_early(tmp_path):
@@ -28,6 +28,15 @@ def test_a_run_needs_a_name(tmp_path, monkeypatch, name):
 
     with pytest.raises(UsageError, match="no name for a new run"):
         check_writable(Path(name), force=True)
+
+
+def test_a_record_that_says_too_little_is_no_run(tmp_path):
+    (tmp_path / "model.keras").touch()
+    (tmp_path / "spec.json").touch()
+    (tmp_path / "run.json").write_text('{"schema": "edgevision.run/1", "stage": "trained"}', encoding="utf-8")
+
+    with pytest.raises(ModelError, match="does not say: data"):
+        RunDirectory.open(tmp_path)
 
 
 def test_the_check_leaves_nothing_behind(tmp_path):

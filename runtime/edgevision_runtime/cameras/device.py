@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
@@ -17,8 +18,7 @@ class DeviceCamera:
     total: int | None = None
 
     def __init__(self, source: str, *, fps: float | None = None) -> None:
-        import cv2
-
+        cv2 = opencv()
         self._source = source
         self.unreadable: list[str] = []
         device = source[len("v4l2://") :] if source.startswith("v4l2://") else source

@@ -12,6 +12,7 @@ from typing import Any
 from edgevision_runtime.cameras import IMAGE_SUFFIXES
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.types import Frame, Image
 
 
@@ -46,7 +47,7 @@ class ImagesCamera:
 
 def _decoded(path: Path) -> Image | None:
     """The picture, or None for a file that holds none, is not ours to read, or is gone since it was listed."""
-    import cv2
+    cv2 = opencv()
     import numpy as np
 
     try:

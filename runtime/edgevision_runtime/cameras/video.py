@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
@@ -17,8 +18,7 @@ class VideoCamera:
     """Every frame of a video file, as fast as they are taken, or paced to `fps`."""
 
     def __init__(self, source: str, *, fps: float | None = None) -> None:
-        import cv2
-
+        cv2 = opencv()
         self.is_live = fps is not None
         self.unreadable: list[str] = []
         self._source = source

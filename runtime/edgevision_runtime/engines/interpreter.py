@@ -32,12 +32,11 @@ class InterpreterEngine:
             raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
         self.input = _tensor_spec(inputs[0])
         self._input_index = inputs[0]["index"]
+        self._allocated = tuple(int(size) for size in inputs[0]["shape"])
         details = self._interpreter.get_output_details()
         self.outputs = tuple(_tensor_spec(detail) for detail in details)
         self._output_views = [self._interpreter.tensor(detail["index"]) for detail in details]
         self._quantize = InputQuantizer(self.input)
-        self._is_dynamic = -1 in self.input.shape
-        self._allocated: tuple[int, ...] = ()
 
     def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """One sample of the contract in, dequantized outputs out; no batch axis on either side."""
@@ -48,7 +47,7 @@ class InterpreterEngine:
 
         The outputs are the interpreter's own memory: one that is still held stops the next call with a RuntimeError.
         """
-        if self._is_dynamic and self._allocated != stored.shape:
+        if stored.shape != self._allocated:  # the first of a dynamic shape
             self._interpreter.resize_tensor_input(self._input_index, stored.shape)
             self._interpreter.allocate_tensors()
             self._allocated = stored.shape

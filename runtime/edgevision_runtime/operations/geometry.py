@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from edgevision_runtime.errors import ContractError
-from edgevision_runtime.operations.base import Operation, is_box, is_size, opencv
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.operations.base import Operation, is_box, is_size
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from edgevision_runtime.operations.base import Operation, is_count, is_number, opencv
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.operations.base import Operation, is_count, is_number
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image, Tensor

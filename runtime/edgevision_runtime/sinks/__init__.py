@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from edgevision_runtime.atomic import refuse_to_overwrite
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.types import Frame, Prediction
@@ -56,13 +57,16 @@ class Stream:
 
 
 @contextmanager
-def open_sinks(texts: Sequence[str], stream: Stream) -> Iterator[list[Sink]]:
+def open_sinks(texts: Sequence[str], stream: Stream, *, force: bool = False) -> Iterator[list[Sink]]:
     """Open several sinks, and close every one of them, whatever happens to the others.
 
     Raises:
-        UsageError: one that cannot be, or two that would write to the same place.
+        UsageError: one that cannot be, a file that is there already (without `force`), or two for the same place.
     """
     _refuse_the_same_place(texts)
+    for target in (text.partition(":")[2] for text in texts):
+        if target and Path(target).is_file():  # a pipe or a device may be there
+            refuse_to_overwrite(Path(target), force=force)
     with ExitStack() as stack:
         sinks = []
         for text in texts:

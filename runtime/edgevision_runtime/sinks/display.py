@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevision_runtime.annotate import annotate
 from edgevision_runtime.errors import MissingDependency
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.sinks import Stream
 from edgevision_runtime.types import Frame, Prediction
 
@@ -14,8 +15,7 @@ class DisplaySink:
     """Shows each annotated frame; needs an OpenCV with windows, which the headless wheel is not."""
 
     def __init__(self, target: str | None, stream: Stream) -> None:
-        import cv2
-
+        cv2 = opencv()
         self._preprocess = stream.preprocess
         try:
             cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL)
@@ -27,14 +27,12 @@ class DisplaySink:
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Show one frame; Esc or q stops the run."""
-        import cv2
-
+        cv2 = opencv()
         cv2.imshow(WINDOW, annotate(frame, prediction, self._preprocess))
         if cv2.waitKey(1) & 0xFF in (27, ord("q")):
             raise KeyboardInterrupt
 
     def close(self) -> None:
         """Close the window."""
-        import cv2
-
+        cv2 = opencv()
         cv2.destroyWindow(WINDOW)

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevision_runtime.annotate import annotate
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.sinks import Stream
 from edgevision_runtime.types import Frame, Image, Prediction
@@ -43,8 +44,7 @@ class VideoSink:
         """Finish the file and give it its name."""
         if self._writer is None:
             return
-        import cv2
-
+        cv2 = opencv()
         self._writer.release()
         self._writer = None
         with without_native_chatter():
@@ -55,8 +55,7 @@ class VideoSink:
         self._temporary.replace(self._path)
 
     def _open(self, picture: Image) -> Any:
-        import cv2
-
+        cv2 = opencv()
         height, width = picture.shape[:2]
         self._size = (max(width, 320) // 2 * 2, height // 2 * 2)
         fourcc = cv2.VideoWriter.fourcc(*"mp4v")
@@ -69,7 +68,7 @@ class VideoSink:
 
 
 def _fit(picture: Image, size: tuple[int, int]) -> Image:
-    import cv2
+    cv2 = opencv()
     import numpy as np
 
     width, height = size

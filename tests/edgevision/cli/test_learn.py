@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgevision.cli import edgevision
 from edgevision.runs import RunDirectory
-from edgevision_runtime.errors import EdgeVisionError, ModelError
+from edgevision_runtime.errors import EdgeVisionError, ModelError, UsageError
 from tests.edgevision.training.shapes import write_classes
 
 PATIENCE_S = 120  # a fresh process imports TensorFlow, beside other tests
@@ -126,6 +126,19 @@ def test_a_seed_that_numpy_cannot_take_is_refused_by_its_flag(data, tmp_path, se
 
     assert result.exit_code == 2
     assert "Invalid value for '--seed'" in result.output
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_training(data, tmp_path):
+    (tmp_path / "file").touch()
+
+    result = CliRunner().invoke(
+        edgevision,
+        ["train", str(data), "-o", str(tmp_path / "run"), "--report", str(tmp_path / "file" / "report.json")],
+    )
+
+    assert isinstance(result.exception, UsageError)
+    assert "report.json cannot be written" in str(result.exception)
+    assert not (tmp_path / "run").exists()
 
 
 def test_preprocess_is_the_whole_contract(data, tmp_path):

@@ -84,3 +84,17 @@ def test_calibration_says_what_it_left_out_and_that_it_saw_little(
 def test_a_file_name_of_any_language_gives_a_name_that_a_bundle_may_have() -> None:
     assert bundle_name(Path("Modèle-Été v2.h5")) == "mod-le--t--v2"
     assert bundle_name(Path("模型.onnx")) == "model"
+
+
+def test_a_model_that_is_int8_already_needs_no_calibration(model: Path, colour_folder: Path, tmp_path: Path) -> None:
+    convert(model, "--precision", "int8", "--calib", colour_folder)
+    quantized = tmp_path / "quantized.onnx"
+    quantized.write_bytes(Bundle.open(model.with_name("out.evb")).read("models/int8.onnx"))
+    quantized.with_name("contract.json").write_text(model.with_name("contract.json").read_text())
+
+    packed = convert(quantized, "--precision", "int8", "--force")
+    calibrated = convert(model, "--precision", "int8", "--force")
+
+    assert packed.exception is None
+    assert Bundle.open(model.with_name("out.evb")).variants[0].name == "int8.onnx"
+    assert isinstance(calibrated.exception, UsageError)  # the float one does

@@ -52,6 +52,17 @@ def test_verify_writes_report_junit_and_page(run, color_bundle, color_pictures, 
     assert "<img" in files["html"].read_text()
 
 
+def test_verify_proposes_to_pack_only_with_a_report_that_is_there(run, good_bundle, color_pictures, tmp_path):
+    without = run("verify", good_bundle.path, "--data", color_pictures)
+    written = run("verify", good_bundle.path, "--data", color_pictures, "--report", tmp_path / "v.json")
+
+    assert without.stderr.splitlines()[-1] == (
+        f"Next: edgevision verify {good_bundle.path} --data {color_pictures} --report verify.json"
+    )
+    assert written.stderr.splitlines()[-1].startswith(f"Next: edgevision pack {good_bundle.path} ")
+    assert f"--report {tmp_path / 'v.json'} " in written.stderr
+
+
 def test_verify_prints_the_report_as_json(run, good_bundle, color_pictures):
     ended = run("verify", good_bundle.path, "--data", color_pictures, "--format", "json", "--quiet")
 

@@ -76,6 +76,17 @@ def test_the_evidence_of_another_bundle_is_refused(
         pack(tmp_path / "out.evb", draft, held_out, PackPlan(reports=(report,)))
 
 
+def test_a_variant_that_was_not_verified_is_not_packed(
+    walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
+) -> None:
+    metrics = json.loads((walked.folder / "verify.json").read_text())["metrics"]
+    metrics["results"] = [row for row in metrics["results"] if row["variant"] != "int8.tflite"]
+    report = changed_report(walked, tmp_path, status="pass", metrics=metrics)
+
+    with pytest.raises(UsageError, match=r"says nothing of int8\.tflite; verify on every engine"):
+        pack(tmp_path / "out.evb", draft, held_out, PackPlan(reports=(report,)))
+
+
 def test_too_few_held_out_images_are_refused(
     walked: DemoResult, draft: Bundle, held_out: tuple, tmp_path: Path
 ) -> None:
@@ -107,7 +118,8 @@ def test_a_release_that_fails_its_selftest_never_gets_its_name(
     draft = write_bundle(tmp_path / "draft.evb", broken)
     watch = Stopwatch()
     inputs = {"bundle": {"path": "draft.evb", "sha256": draft.sha256}}
-    Report("verify", "pass", watch.started, 1.0, inputs=inputs).write(tmp_path / "verify.json")
+    metrics = {"results": [{"variant": "float32.onnx"}]}
+    Report("verify", "pass", watch.started, 1.0, inputs=inputs, metrics=metrics).write(tmp_path / "verify.json")
     (tmp_path / "release.evb").write_bytes(b"the release before")
 
     with pytest.raises(CheckFailed, match="own selftest"):

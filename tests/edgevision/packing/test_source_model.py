@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from edgevision.packing.source_model import Statement, open_source_model, parse_labels, read_preprocess
+from edgevision.packing.source_model import Statement, open_source_model, parse_labels
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import ContractError, UsageError
 from edgevision_runtime.operations import Color, Resize
+from edgevision_runtime.spec import read_preprocess
 
 CONTRACT = Preprocess((Resize((8, 8), "squash", "bilinear"), Color("rgb")))
 
