@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.opencv import opencv
-from edgevision_runtime.overlay import OPACITY, Overlay
+from edgevision_runtime.overlay import Overlay
 from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
 
 MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
@@ -15,15 +15,21 @@ LEAST_SHARE = 0.005  # less is 0 % in a caption
 FONT_SIZES = (0.6, 0.5, 0.4, 0.35)  # as wanted, down to the smallest that can be read
 
 
-def annotate(frame: Frame, prediction: Prediction, preprocess: Preprocess) -> Image:
-    """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
-    cv2 = opencv()
-    image = frame.image
-    if isinstance(prediction, Segmentation):
-        image = overlay(image, prediction.mask, preprocess)
-    scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
-    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
-    return caption(enlarged, describe(prediction))
+class Annotator:
+    """Draws the predictions of one stream; keeps what does not change from frame to frame."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        self._overlay = Overlay(preprocess, PALETTE)
+
+    def __call__(self, frame: Frame, prediction: Prediction) -> Image:
+        """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
+        cv2 = opencv()
+        image = frame.image
+        if isinstance(prediction, Segmentation):
+            image = self._overlay(image, prediction.mask)
+        scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
+        enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
+        return caption(enlarged, describe(prediction))
 
 
 def describe(prediction: Prediction) -> str:
@@ -33,11 +39,6 @@ def describe(prediction: Prediction) -> str:
     background, *others = prediction.shares.items()
     seen = sorted((entry for entry in others if entry[1] >= LEAST_SHARE), key=lambda entry: -entry[1])
     return "  ".join(f"{label} {share:.0%}" for label, share in seen[:MOST_NAMED] or [background])
-
-
-def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float = OPACITY) -> Image:
-    """A copy of the frame with each class but the first in its colour; for a stream keep an `Overlay`."""
-    return Overlay(preprocess, PALETTE, opacity=opacity)(image, mask)
 
 
 def caption(image: Image, text: str) -> Image:

@@ -7,7 +7,15 @@ from dataclasses import asdict, dataclass
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES, engines_for, how_to_run, open_engine, require_engine
 from edgevision_runtime.errors import CheckFailed, MissingDependency, UsageError
-from edgevision_runtime.golden import GoldenVector, check_contract, matching_output, read_array, read_golden
+from edgevision_runtime.fast_path import PreparedInput
+from edgevision_runtime.golden import (
+    GoldenVector,
+    check_contract,
+    matching_output,
+    read_array,
+    read_frame,
+    read_golden,
+)
 from edgevision_runtime.report import Check, Finding, Report, Stopwatch
 from edgevision_runtime.types import Engine, Tensor, Variant
 
@@ -79,9 +87,12 @@ def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple
     import numpy as np
 
     failures, worst, compared_with = [], 0.0, ""
+    prepare = PreparedInput(bundle.spec.preprocess, engine.input)
     for vector, tensor in vectors:
         record = matching_output(vector, variant, engine.name)
         compared_with = f"{record.engine} {record.engine_version}"
+        if not prepare.agrees(read_frame(bundle, vector.frame)):  # what a run does must be what the contract says
+            failures.append(f"{vector.frame}: the fast path makes another tensor than the contract")
         outputs = engine.infer(tensor)
         tolerances = record.tolerances if record.engine == engine.name else record.other_tolerances
         for i, (output, member, allowed) in enumerate(zip(outputs, record.members, tolerances)):

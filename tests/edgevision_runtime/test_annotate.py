@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgevision_runtime.annotate import PALETTE, annotate, caption, describe
+from edgevision_runtime.annotate import PALETTE, Annotator, caption, describe
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.operations import Color, Crop, Layout, Operation, Resize
@@ -101,7 +101,7 @@ def test_the_overlay_lies_on_the_object(name: str, layout: str, tmp_path: Path) 
     operations = (*CONTRACTS[name], Color("gray"), *([Layout("NCHW")] if layout == "NCHW" else []))
     frame, prediction, contract = segmented(operations, tmp_path)
 
-    drawn = annotate(frame, prediction, contract)[:HEIGHT, :WIDTH]
+    drawn = Annotator(contract)(frame, prediction)[:HEIGHT, :WIDTH]
 
     coloured = (drawn != frame.image).any(axis=2)
     seen = contract.place_mask(np.zeros(prediction.mask.shape, np.uint8), HEIGHT, WIDTH) == 0

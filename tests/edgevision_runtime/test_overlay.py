@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from edgevision_runtime.annotate import PALETTE, overlay
+from edgevision_runtime.annotate import PALETTE
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.operations import Crop, Resize
 from edgevision_runtime.overlay import Overlay
@@ -45,7 +45,7 @@ def test_colours_are_mixed_with_the_frame() -> None:
     image, mask = frame(16, 16), np.zeros((8, 8), np.uint8)
     mask[2:4, 5] = 2
 
-    drawn = overlay(image, mask, contract, opacity=0.45)
+    drawn = Overlay(contract, PALETTE, opacity=0.45)(image, mask)
 
     expected = image.astype(np.float64)
     expected[4:8, 10:12] = expected[4:8, 10:12] * 0.55 + np.array(PALETTE[2]) * 0.45

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgevision_runtime.annotate import annotate
+from edgevision_runtime.annotate import Annotator
 from edgevision_runtime.errors import MissingDependency
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.sinks import Stream
@@ -16,7 +16,7 @@ class DisplaySink:
 
     def __init__(self, target: str | None, stream: Stream) -> None:
         cv2 = opencv()
-        self._preprocess = stream.preprocess
+        self._annotate = Annotator(stream.preprocess)
         try:
             cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL)
         except cv2.error as error:
@@ -28,7 +28,7 @@ class DisplaySink:
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Show one frame; Esc or q stops the run."""
         cv2 = opencv()
-        cv2.imshow(WINDOW, annotate(frame, prediction, self._preprocess))
+        cv2.imshow(WINDOW, self._annotate(frame, prediction))
         if cv2.waitKey(1) & 0xFF in (27, ord("q")):
             raise KeyboardInterrupt
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from edgevision_runtime.annotate import annotate
+from edgevision_runtime.annotate import Annotator
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
@@ -29,13 +29,14 @@ class VideoSink:
             raise UsageError(f"video {self._path}", expected=f"a file name ending in {SUFFIX}")
         if self._path.exists() and not self._path.is_file():
             raise UsageError(f"{self._path} is there and is not a file", expected="the name of a file to write")
+        self._annotate = Annotator(stream.preprocess)
         self._temporary = self._path.with_name(f".{self._path.stem}.{os.getpid()}.part{SUFFIX}")
         self._writer: Any = None
         self._size = (0, 0)  # (width, height)
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Annotate and encode one frame."""
-        picture = annotate(frame, prediction, self._stream.preprocess)
+        picture = self._annotate(frame, prediction)
         if self._writer is None:
             self._writer = self._open(picture)
         self._writer.write(_fit(picture, self._size))
