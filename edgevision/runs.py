@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgevision_runtime.atomic import atomic_folder, refuse_to_overwrite
+from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
 from edgevision_runtime.errors import ModelError, UsageError
 from edgevision_runtime.spec import read_spec, spec_to_json
 from edgevision_runtime.types import ModelSpec
@@ -43,6 +43,8 @@ class RunDirectory:
             raise ModelError(f"{path / 'run.json'}: {error}", expected="JSON") from error
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             raise ModelError(f"{path / 'run.json'}: schema is not {SCHEMA}", expected=SCHEMA)
+        if missing := [name for name in ("stage", "data") if name not in record]:
+            raise ModelError(f"{path / 'run.json'} does not say: {', '.join(missing)}", expected="a whole record")
         return cls(path, read_spec(path / "spec.json"), record)
 
     @property
@@ -85,11 +87,15 @@ def check_writable(path: Path, *, force: bool) -> None:
     """Refuse early, before hours of training, a place that `write_run` would refuse late.
 
     Raises:
-        UsageError: it exists and `force` is not given, or it exists and is no run directory of ours.
+        UsageError: it exists and `force` is not given, or it exists and is no run directory of ours, or nothing can be
+            written there.
     """
+    if path.name in ("", ".."):
+        raise UsageError(f"{path} is no name for a new run", expected="such as runs/NAME")
     refuse_to_overwrite(path, force=force)
     if path.exists() and any(path.iterdir() if path.is_dir() else [path]) and not (path / "run.json").is_file():
         raise UsageError(f"{path} exists and is not a run directory", hint="choose another name")
+    check_place(path)
 
 
 def write_run(run: NewRun, save: Callable[[Path], None]) -> RunDirectory:

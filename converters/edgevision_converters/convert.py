@@ -6,6 +6,7 @@ source ─▶ float .tflite ─▶ float16 · int8 · dynamic · int16x8 .tflite
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata as distributions
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import numpy as np
 
 from edgevision_converters import agreement, metadata
 from edgevision_converters.inspect import Description, describe
-from edgevision_converters.plan import Conversion, ConvertedModel, ConvertPlan, Progress, Samples, Skipped
+from edgevision_converters.plan import Conversion, ConvertedModel, ConvertPlan, ModelFacts, Progress, Samples, Skipped
 from edgevision_converters.sources import Source, open_source
 from edgevision_converters.targets import Workbench, make, refusal, require_something
-from edgevision_runtime.errors import DataError, ModelError
+from edgevision_runtime.errors import DataError, ModelError, UsageError
 from edgevision_runtime.types import Variant
 
 _TOOLS = ("tensorflow", "tf_keras", "keras", "ai-edge-quantizer", "ai-edge-litert", "tf2onnx", "onnx", "onnxruntime")
+ALMOST = 0.05  # a softmax in 8 bits misses 1 by up to 1/512 a class; logits are not near it on every sample
 _MAY_FAIL = ("int16x8",)  # LiteRT's kernels do not take every network: skipped with the reason
 
 
@@ -34,6 +36,7 @@ def convert(source: Path, plan: ConvertPlan, samples: Samples, on_progress: Prog
         ModelError: the source cannot be read or converted, a file is not the precision it should be, or a float file
             does not agree with its source.
         DataError: no samples.
+        UsageError: the labels or the activation that were stated are not those of the output.
     """
     progress = on_progress or (lambda label, done, total: None)
     progress("read the model", 0, 1)
@@ -47,6 +50,7 @@ def convert(source: Path, plan: ConvertPlan, samples: Samples, on_progress: Prog
     bench = Workbench(opened, plan, samples, progress)
     probes = agreement.pick(samples)
     judge = _Judge(opened, probes)
+    check_answers(plan.facts, judge.reference)
     models: list[ConvertedModel] = []
     for done, (model_format, precision) in enumerate(wanted):
         progress(f"make {precision}.{model_format}", done, len(wanted))
@@ -86,12 +90,36 @@ def check_samples(source: Source, samples: Samples) -> None:
         raise DataError("the first sample is not finite", expected="what the contract makes of an image")
 
 
+def check_answers(facts: ModelFacts, outputs: Sequence[agreement.Outputs]) -> None:
+    """Raise UsageError when what was stated of the output is not what the source puts out for real samples."""
+    head = facts.postprocess
+    if head is None:
+        return
+    if head.output >= len(outputs[0]):
+        raise UsageError(f"output {head.output} of a model with {len(outputs[0])}", expected="--output-index from 0")
+    answers = np.stack([sample[head.output] for sample in outputs])
+    if head.head == "segment" and answers.ndim not in (3, 4):
+        raise UsageError(f"an output of {answers.shape[1:]} is no mask", expected="(height, width, classes)")
+    classes = head.classes(answers.shape)
+    if classes != len(facts.labels):
+        raise UsageError(f"{len(facts.labels)} labels for a model that tells {classes} classes apart")
+    if head.head == "segment":
+        return
+    totals = answers.reshape(len(answers), -1).sum(axis=1)
+    is_share = answers.min() >= 0 and answers.max() <= 1 + ALMOST
+    if head.activation == "softmax" and is_share and np.abs(totals - 1).max() < ALMOST:
+        raise UsageError("the model ends in probabilities: they sum to 1", expected="--activation none")
+    if head.activation == "none" and not is_share:
+        low, high = answers.min(), answers.max()
+        raise UsageError(f"the model ends in {low:.3g} … {high:.3g}, no probabilities", expected="--activation softmax")
+
+
 class _Judge:
     """Runs every file on the probes and compares it with the source."""
 
     def __init__(self, source: Source, probes: Samples) -> None:
         self._probes = probes
-        self._reference = [source.predict(probe) for probe in probes]
+        self.reference = [source.predict(probe) for probe in probes]
         self.entries: dict[str, dict[str, Any]] = {}
 
     def accept(self, bench: Workbench, model_format: str, precision: str) -> ConvertedModel:
@@ -113,7 +141,7 @@ class _Judge:
             operators=facts.operators,
         )
         outputs = agreement.run(model_format, data, self._probes)
-        difference = agreement.compare(self._reference, outputs)
+        difference = agreement.compare(self.reference, outputs)
         tolerance = agreement.FLOAT32_TOLERANCE if precision == "float32" else None
         if tolerance is not None:
             agreement.require(variant.name, difference, tolerance)
@@ -123,7 +151,7 @@ class _Judge:
         return ConvertedModel(variant, data, notes)
 
     def _is_softmax(self) -> bool:
-        first = [outputs[0] for outputs in self._reference]
+        first = [outputs[0] for outputs in self.reference]
         return all(o.ndim == 1 and o.size > 1 and o.min() >= 0 and abs(float(o.sum()) - 1) < 1e-3 for o in first)
 
 

@@ -22,7 +22,7 @@ TYPE_NAMES: dict[int, str] = {
     value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)
 }
 FLOAT32, INT8, UINT8 = schema.TensorType.FLOAT32, schema.TensorType.INT8, schema.TensorType.UINT8
-INT16 = schema.TensorType.INT16
+INT16, FLOAT16 = schema.TensorType.INT16, schema.TensorType.FLOAT16
 IO_TYPES = {"float32": FLOAT32, "int8": INT8, "uint8": UINT8}
 _OPERATOR_NAMES: dict[int, str] = {
     value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)
@@ -135,6 +135,47 @@ def normalized(data: bytes) -> bytes:
         if not tensor_name(tensor) or counts[tensor_name(tensor)] > 1:
             tensor.name = f"{tensor_name(tensor) or 'tensor'}#{index}".encode()
     return write(model)
+
+
+def with_wide_weights(data: bytes) -> bytes:
+    """The same model with float16 weights as float32: the numbers that a runtime widens them to when it loads them."""
+    model = read(data)
+    graph = model.subgraphs[0]
+    kept = []
+    for operator in graph.operators:
+        source = graph.tensors[operator.inputs[0]] if operator_name(model, operator) == "DEQUANTIZE" else None
+        halves = None if source is None or source.type != FLOAT16 else model.buffers[source.buffer].data
+        if halves is None:
+            kept.append(operator)
+            continue
+        wide = schema.BufferT()
+        wide.data = np.frombuffer(bytes(halves), "<f2").astype("<f4").view(np.uint8)
+        graph.tensors[operator.outputs[0]].buffer = len(model.buffers)
+        model.buffers.append(wide)
+    if len(kept) == len(graph.operators):
+        return data
+    graph.operators = kept
+    _drop_unused(model)
+    return write(model)
+
+
+def _drop_unused(model: Any) -> None:
+    """Remove the tensors of the main graph that nothing refers to, and the data that only they held."""
+    graph = model.subgraphs[0]
+    lists = [graph.inputs, graph.outputs, *(part for o in graph.operators for part in (o.inputs, o.outputs))]
+    used = sorted({int(index) for indices in lists for index in indices if index >= 0})
+    place = {index: position for position, index in enumerate(used)} | {-1: -1}
+    graph.inputs, graph.outputs = [place[i] for i in graph.inputs], [place[i] for i in graph.outputs]
+    for operator in graph.operators:
+        operator.inputs, operator.outputs = [place[i] for i in operator.inputs], [place[i] for i in operator.outputs]
+    for signature in model.signatureDefs or []:
+        for end in (*(signature.inputs or []), *(signature.outputs or [])):
+            end.tensorIndex = place[end.tensorIndex]
+    graph.tensors = [graph.tensors[index] for index in used]
+    held = {tensor.buffer for tensor in graph.tensors} | {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in held:
+            buffer.data = None
 
 
 def with_all_outputs(data: bytes) -> tuple[bytes, list[int]]:

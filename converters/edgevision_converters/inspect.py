@@ -52,7 +52,7 @@ def require_precision(description: Description, precision: str) -> None:
     raise ModelError(
         f"the {description.format} file is {actual}{culprits}",
         expected=precision,
-        hint="replace these operators in the model, or convert to float16 or dynamic" if culprits else "",
+        hint="replace these operators in the model, or make it with --precision float32,float16" if culprits else "",
     )
 
 

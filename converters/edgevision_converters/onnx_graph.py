@@ -34,6 +34,8 @@ def read(data: bytes) -> Any:
         raise ModelError("the file is not ONNX, or it is truncated", expected="a whole .onnx file") from error
     if not model.graph.node or not model.opset_import:
         raise ModelError("the file holds no ONNX graph", expected="a whole .onnx file")
+    if idle := [node.op_type for node in model.graph.node if not node.output]:
+        raise ModelError(f"the ONNX operator {idle[0]!r} has no output", expected="a whole .onnx file")
     if any(tensor.external_data for tensor in model.graph.initializer):
         raise ModelError("the ONNX file keeps its weights in another file", expected="weights inside")
     if len(inputs(model)) != 1:

@@ -11,6 +11,7 @@ from edgevision_runtime.errors import UsageError
 from edgevision_runtime.types import Variant
 
 if TYPE_CHECKING:
+    from edgevision_runtime.postprocess import Postprocess
     from edgevision_runtime.types import Tensor
 
 FORMATS = ("tflite", "onnx")
@@ -31,6 +32,7 @@ class ModelFacts:
     preprocess: dict[str, Any] | None = None  # the contract's JSON
     mean: tuple[float, ...] = (0.0,)  # normalization that the caller applies before the model: (x - mean) / std
     std: tuple[float, ...] = (1.0,)
+    postprocess: Postprocess | None = None  # how the output is read; checked against what the source puts out
 
 
 @dataclass(frozen=True)

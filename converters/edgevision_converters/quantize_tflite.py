@@ -18,6 +18,7 @@ from edgevision_converters import flatbuffer
 from edgevision_converters.inspect import describe_tflite
 from edgevision_converters.ranges import Ranges
 from edgevision_runtime.errors import ModelError
+from edgevision_runtime.quiet import without_native_chatter
 
 _DENSE = "FULLY_CONNECTED"
 
@@ -72,13 +73,14 @@ def _quantize_by_tensorflow(data: bytes, ranges: Ranges, reason: str) -> bytes:
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.min, tensor.quantization.max = [ranges[name][0]], [ranges[name][1]]
     try:
-        quantized = mlir_quantize(
-            flatbuffer.write(model),
-            fully_quantize=True,
-            input_data_type=tf.int8,
-            output_data_type=tf.int8,
-            disable_per_channel_for_dense_layers=True,
-        )
+        with without_native_chatter():
+            quantized = mlir_quantize(
+                flatbuffer.write(model),
+                fully_quantize=True,
+                input_data_type=tf.int8,
+                output_data_type=tf.int8,
+                disable_per_channel_for_dense_layers=True,
+            )
     except (ConverterError, RuntimeError, ValueError) as error:
         why = reason or (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the model cannot be quantized to int8: {why}", hint="try float16") from error

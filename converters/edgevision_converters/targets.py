@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgevision_converters import learned_ranges, quantize_tflite, ranges
-from edgevision_converters.flatbuffer import normalized, with_io_dtype
+from edgevision_converters.flatbuffer import normalized, with_io_dtype, with_wide_weights
 from edgevision_converters.inspect import describe, require_precision
 from edgevision_converters.plan import ConvertPlan, Progress, Samples
 from edgevision_converters.sources import Shape, Source
@@ -36,7 +36,7 @@ class Workbench:
     def float_tflite(self) -> bytes:
         """The one float .tflite that everything else comes from."""
         self.on_progress("export float .tflite", 0, 1)
-        return normalized(self.source.to_tflite(self.shape))
+        return normalized(with_wide_weights(self.source.to_tflite(self.shape)))
 
     @cached_property
     def float_onnx(self) -> bytes:
@@ -107,11 +107,16 @@ def refusal(source: Source, model_format: str, precision: str) -> str | None:
         return "onnxruntime has no int8 weights with int16 activations; use int8 or float16"
     if source.format == "onnx" and model_format == "tflite":
         return NO_WAY_FROM_ONNX
-    if source.precision == "float32":
+    if source.precision == "float32" or _has_half_weights(source):
         return None
     if (source.format, source.precision) == (model_format, precision):
         return None
     return f"the source is {source.precision} already and is packed as it is; {precision} needs the float32 model"
+
+
+def _has_half_weights(source: Source) -> bool:
+    """A .tflite with float16 weights: they can be widened to float32, which is exact."""
+    return (source.format, source.precision) == ("tflite", "float16")
 
 
 def _packed(bench: Workbench) -> Made:
@@ -120,8 +125,12 @@ def _packed(bench: Workbench) -> Made:
 
 
 def _float32_tflite(bench: Workbench) -> Made:
-    notes = ("weights of the quantization-aware model without its fake quantization",)
-    return bench.float_tflite, notes if bench.source.is_quantization_aware else ()
+    notes: tuple[str, ...] = ()
+    if bench.source.is_quantization_aware:
+        notes = ("weights of the quantization-aware model without its fake quantization",)
+    if _has_half_weights(bench.source):
+        notes = ("weights widened from float16: no more precise than the source",)
+    return bench.float_tflite, notes
 
 
 def _int8_tflite(bench: Workbench) -> Made:
@@ -148,7 +157,7 @@ def _dynamic_tflite(bench: Workbench) -> Made:
 
 
 def _float16_tflite(bench: Workbench) -> Made:
-    if bench.source.precision == "float16":
+    if _has_half_weights(bench.source):
         return _packed(bench)
     return quantize_tflite.to_float16(bench.float_tflite), ()
 
@@ -185,7 +194,7 @@ def _dynamic_onnx(bench: Workbench) -> Made:
 def _float16_onnx(bench: Workbench) -> Made:
     from edgevision_converters import quantize_onnx
 
-    if bench.source.precision == "float16":
+    if (bench.source.format, bench.source.precision) == ("onnx", "float16"):
         return _packed(bench)
     return quantize_onnx.to_float16(bench.float_onnx), ("for GPUs: CPUs widen it to float32 at each operator",)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import sys
 from typing import NamedTuple
 
 import click
 
 from edgevision import __version__
+from edgevision_runtime.cli_main import SuggestingGroup
 from edgevision_runtime.errors import EdgeVisionError
 
 
@@ -40,7 +39,7 @@ VERBS: dict[str, Verb] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group that knows its verbs' names and one-line helps without importing them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,15 +53,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(verb.module), verb.attribute)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with "did you mean" for a typo."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], VERBS, n=1)
-            ctx.fail(f"no such verb {args[0]!r}" + (f"; did you mean {close[0]}?" if close else ""))
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section for each group."""
@@ -79,9 +69,9 @@ def edgevision() -> None:
 
 def main() -> None:
     """Run the command line; an expected failure is one line on stderr and its exit code."""
-    from edgevision_runtime.cli_main import run_command
+    from edgevision_runtime.cli_main import end_process, run_command
 
-    sys.exit(run_command(edgevision, "edgevision"))
+    end_process(run_command(edgevision, "edgevision"))
 
 
 __all__ = ["EdgeVisionError", "edgevision", "main"]

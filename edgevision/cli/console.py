@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from edgevision_runtime.cli_main import say
+
 PLAIN_PROGRESS_EVERY_S = 10.0
 
 Advance = Callable[[str], None]  # one step done, with a note such as "accuracy 0.94"
@@ -28,20 +30,20 @@ class Console:
     def log(self, text: str) -> None:
         """A line of log, on stderr."""
         if not self.is_quiet:
-            click.echo(text, err=True)
+            _say(text)
 
     def detail(self, text: str) -> None:
         """A line of log that only `-v` shows."""
         if self.is_verbose:
-            click.echo(text, err=True)
+            _say(text)
 
     def warn(self, text: str) -> None:
         """A warning, on stderr, even when quiet."""
-        click.echo(f"warning: {text}", err=True)
+        _say(f"warning: {text}")
 
     def result(self, text: str, document: Any = None) -> None:
         """The result, on stdout: `text`, or `document` as JSON with `--format json`."""
-        click.echo(json.dumps(document, indent=2, default=str) if self.wants_json else text)
+        say(json.dumps(document, indent=2, default=str) if self.wants_json else text)
 
     def next_step(self, written: object, command: str) -> None:
         """The last line: the file that was written, and what to do with it."""
@@ -58,6 +60,12 @@ class Console:
                 yield advance
         else:
             yield _PlainProgress(total, label)
+
+
+def _say(text: str) -> None:
+    """A line on stderr, above a bar that is being drawn: not by click, which writes past it."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 class _PlainProgress:

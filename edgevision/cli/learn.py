@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgevision.cli.console import Advance, Console, table
 from edgevision.cli.options import (
+    all_of,
     console_options,
     force_option,
     output_option,
@@ -25,9 +27,12 @@ from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edgevision.training.fit import FitProgress
+    from edgevision.training.hooks import TrainHooks
     from edgevision.training.plan import TrainPlan
-    from edgevision.training.train import TrainHooks, TrainResult
+    from edgevision.training.train import TrainResult
     from edgevision_runtime.contract import Preprocess
+
+FEWEST_WORTH_A_BAR = 200  # images; fewer are read in a moment
 
 EPILOG = """\b
 Examples:
@@ -85,19 +90,10 @@ machine_options = (
 )
 
 
-def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 @click.command(epilog=EPILOG)
 @click.argument("data")
 @output_option("The run directory to write.")
-@_all(*network_options, *data_options, *fit_options, *machine_options)
+@all_of(*network_options, *data_options, *fit_options, *machine_options)
 @seed_option
 @report_option
 @force_option
@@ -107,13 +103,16 @@ def train(console: Console, output: Path, report: Path | None, tensorboard: bool
     resume, force = arguments.pop("resume"), arguments.pop("force")
     plan = _plan(**arguments)
     from edgevision.training.train import train as run_training
-    from edgevision.training.unfinished import Target
+    from edgevision.training.unfinished import Target, UnfinishedTraining
 
     try:
         with _hooks(console, tensorboard) as hooks:
             result = run_training(plan, Target(output, resume, force), hooks)
     except KeyboardInterrupt:
-        console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
+        if UnfinishedTraining.of(output).has_checkpoints:
+            console.warn(f"interrupted; finished epochs are kept: the same command with --resume goes on ({output})")
+        else:
+            console.warn("interrupted before the first epoch was finished: nothing is kept")
         raise
     _show(console, result, report)
 
@@ -149,48 +148,66 @@ def _contract(given: dict[str, Any], *, has_size: bool) -> Preprocess | None:
         raise UsageError(
             "--preprocess is the whole contract", expected="no --image-size, --resize or --color beside it"
         )
-    import json
+    from edgevision_runtime.spec import read_preprocess
 
-    from edgevision_runtime.contract import Preprocess
-
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--preprocess {path}: {error}", expected="a contract as JSON") from error
-    return Preprocess.from_json(document)
+    return read_preprocess(path)
 
 
 @contextmanager
 def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
     """Progress bars per stage, a line per epoch with -v."""
-    from edgevision.training.train import TrainHooks
+    from edgevision.training.hooks import TrainHooks
 
-    with ExitStack() as open_bars:
-        bars: dict[str, Advance] = {}
-        notes: dict[str, str] = {}
-
-        def on_progress(stage: str, progress: FitProgress) -> None:
-            if stage not in bars:
-                open_bars.close()  # the stage before this one
-                left = (progress.epochs - progress.epoch + 1) * progress.steps
-                bars[stage] = open_bars.enter_context(console.progress(left, stage))
-            if progress.record is None:
-                bars[stage](f"epoch {progress.epoch}/{progress.epochs}{notes.get(stage, '')}")
-                return
-            record = progress.record
-            notes[stage] = f", val {progress.metric} {record.val_metric:.3f}"
-            console.detail(
-                f"{stage} epoch {record.epoch}/{progress.epochs}: loss {record.loss:.4f}, val {record.val_loss:.4f}, "
-                f"{progress.metric} {record.metric:.3f}, val {record.val_metric:.3f}, {record.seconds:.1f} s"
-            )
-
+    with ExitStack() as open_bar:
+        bars = _Bars(console, open_bar)
         yield TrainHooks(
             log=console.log,
             warn=console.warn,
-            on_progress=on_progress,
+            on_progress=bars.on_progress,
+            on_images=bars.on_images,
             command=shlex.join(["edgevision", *sys.argv[1:]]),
             tensorboard=tensorboard,
         )
+
+
+class _Bars:
+    """One bar at a time, named after what is going on."""
+
+    def __init__(self, console: Console, open_bar: ExitStack) -> None:
+        self.console, self.open_bar = console, open_bar
+        self.bars: dict[str, Advance] = {}
+        self.notes: dict[str, str] = {}
+        self.finished: set[str] = set()
+        self.lock = Lock()
+
+    def on_images(self, work: str, done: int, total: int) -> None:
+        if total < FEWEST_WORTH_A_BAR or work not in ("checking", "preparing train"):
+            return
+        with self.lock:  # images are prepared by several threads
+            if work in self.finished:
+                return  # prepared once more, for another stage
+            self._bar(work, total)("")
+            if done == total:
+                self.finished.add(work)
+                self.open_bar.close()
+
+    def on_progress(self, stage: str, progress: FitProgress) -> None:
+        advance = self._bar(stage, (progress.epochs - progress.epoch + 1) * progress.steps)
+        if progress.record is None:
+            advance(f"epoch {progress.epoch}/{progress.epochs}{self.notes.get(stage, '')}")
+            return
+        record = progress.record
+        self.notes[stage] = f", val {progress.metric} {record.val_metric:.3f}"
+        self.console.detail(
+            f"{stage} epoch {record.epoch}/{progress.epochs}: loss {record.loss:.4f}, val {record.val_loss:.4f}, "
+            f"{progress.metric} {record.metric:.3f}, val {record.val_metric:.3f}, {record.seconds:.1f} s"
+        )
+
+    def _bar(self, stage: str, total: int) -> Advance:
+        if stage not in self.bars:
+            self.open_bar.close()  # the bar before this one
+            self.bars[stage] = self.open_bar.enter_context(self.console.progress(total, stage))
+        return self.bars[stage]
 
 
 def _show(console: Console, result: TrainResult, report: Path | None) -> None:

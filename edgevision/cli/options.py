@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from edgevision.cli.console import Console
+from edgevision_runtime.atomic import check_place
 from edgevision_runtime.errors import UsageError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,10 +35,24 @@ def output_option(help_text: str) -> Callable[[Command], Command]:
 
 
 force_option = click.option("--force", is_flag=True, help="Overwrite what is there.")
+
+
+def _check_place(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Refuse a report that could not be written before the work, not after it."""
+    if path is not None:
+        check_place(path)
+    return path
+
+
 report_option = click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result as JSON to this file."
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_check_place,
+    help="Also write the result as JSON to this file.",
 )
-seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each interpreter."
 )
@@ -56,6 +71,11 @@ def parse_size(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+def parse_names(text: str) -> tuple[str, ...]:
+    """`a,b` as ("a", "b"), each name once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def parse_numbers(text: str) -> tuple[float, ...]:
     """`0.5` or `0.485,0.456,0.406`.
 
@@ -66,3 +86,14 @@ def parse_numbers(text: str) -> tuple[float, ...]:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise UsageError(f"{text!r} is not a list of numbers", expected="such as 0.485,0.456,0.406") from error
+
+
+def all_of(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator, in their order."""
+
+    def decorate(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

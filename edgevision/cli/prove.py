@@ -13,6 +13,7 @@ from edgevision.cli.options import console_options, report_option, seed_option, 
 from edgevision_runtime.bench_command import bench_baseline, bench_options, bench_plan
 
 if TYPE_CHECKING:
+    from edgevision.devices import Device
     from edgevision.fidelity.present import DeviceAnswer
     from edgevision.reports.envelope import Finding
     from edgevision_runtime.bundle import Bundle
@@ -52,13 +53,13 @@ def verify(console: Console, bundle_path: Path, **options: Any) -> int:
     from edgevision_runtime.bundle import Bundle
 
     watch = Stopwatch()
-    bundle = Bundle.open(bundle_path)
+    bundle, device = Bundle.open(bundle_path), _board(options["device"])
     gate = ("reference", "max_drop", "min_agreement", "threads", "seed")
     plan = VerifyPlan(**{name: options[name] for name in gate}, engines=options["engines"] or None)
     images = open_images(options["data"], split=options["split"], splits=options["splits"])
     with console.progress(len(images.samples), f"verifying {bundle.name}") as advance:
         found = run(bundle, images, plan, advance)
-    answer = _device(console, options["device"], bundle)
+    answer = _answer(console, device, bundle)
     report = present.verify_report(found, bundle, images, watch, answer, options["report"])
     _say(console, report.warnings)
     console.result("\n".join([present.verify_text(found), *present.device_lines(answer)]), report.to_json())
@@ -95,10 +96,10 @@ def bench(console: Console, bundle_path: Path, **options: Any) -> int:
 
     watch = Stopwatch()
     plan, baseline = bench_plan(options), bench_baseline(options)
-    bundle = Bundle.open(bundle_path)
+    bundle, device = Bundle.open(bundle_path), _board(options["device"])
     with console.progress(len(jobs(bundle, plan)), f"measuring {bundle.name}") as advance:
         measured = measure(bundle, plan, advance)
-    answer = _device(console, options["device"], bundle)
+    answer = _answer(console, device, bundle)
     report = bench_report(bundle, measured, watch, baseline, answer.checks)
     report = replace(report, warnings=(*report.warnings, *answer.findings), next=(f"edgevision info {bundle.path}",))
     _say(console, report.warnings)
@@ -111,15 +112,22 @@ def bench(console: Console, bundle_path: Path, **options: Any) -> int:
     return report.exit_code
 
 
-def _device(console: Console, name: str | None, bundle: Bundle) -> DeviceAnswer:
+def _board(name: str | None) -> Device | None:
+    """The board that `--device` names: looked up first, so that a typo costs no time."""
+    if name is None:
+        return None
+    from edgevision.devices import find_device
+
+    return find_device(name)
+
+
+def _answer(console: Console, device: Device | None, bundle: Bundle) -> DeviceAnswer:
     from edgevision.fidelity.present import NO_DEVICE
 
-    if name is None:
+    if device is None:
         return NO_DEVICE
-    from edgevision.devices import find_device
     from edgevision.fidelity.device_check import check_device
 
-    device = find_device(name)
     console.log(f"checking what can be checked for {device.title} without the board")
     return check_device(device, bundle)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.foreign import statement_of, statement_options
 from edgevision.cli.options import (
+    all_of,
     console_options,
     force_option,
     output_option,
-    parse_numbers,
-    parse_size,
     report_option,
     seed_option,
 )
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from edgevision.compression.prune import ShrinkResult
     from edgevision.compression.subject import Origin
     from edgevision.compression.tuning import ShrinkHooks, Tuning
-    from edgevision.packing.source_model import Statement
     from edgevision.training.fit import FitProgress
 
 PRUNE_EPILOG = """\b
@@ -39,35 +38,11 @@ Examples:
   edgevision quantize runs/lights -o runs/lights-qat
   edgevision quantize runs/lights-sparse -o runs/lights-both      (keeps the zeros)"""
 
-origin_options = (
+tuning_options = all_of(
     click.option("--data", help="Labelled images. [default: what the run was trained on, in the same splits]"),
-    click.option("--task", type=click.Choice(["classify", "segment"]), help="Foreign model: what it does."),
-    click.option("--labels", help="Foreign model: a file with one label a line, or a,b,c."),
-    click.option("--preprocess", type=click.Path(path_type=Path), help="Foreign model: its contract as JSON, or:"),
-    click.option("--resize", type=click.Choice(["squash", "fit_shortest", "letterbox"]), help="… how it is resized,"),
-    click.option("--size", metavar="H,W", help="… to which size,"),
-    click.option("--pad", type=click.IntRange(0, 255), help="… letterbox: grey level around the picture,"),
-    click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), help="… which colour order it reads,"),
-    click.option("--scale", type=float, default=1.0, help="… x * scale,"),
-    click.option("--mean", help="… minus the mean (one or three numbers; 0 for none),"),
-    click.option("--std", help="… divided by the std (1 for none)."),
-    click.option(
-        "--activation", type=click.Choice(["none", "softmax"]), help="Foreign classifier: still to be applied."
-    ),
-)
-tuning_options = (
     click.option("--learning-rate", type=float, help="[default: 5e-4 to prune, 1e-4 to quantize]"),
     click.option("--batch", type=click.IntRange(1), help="[default: the parent's]"),
 )
-
-
-def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 @click.command(epilog=PRUNE_EPILOG)
@@ -78,7 +53,8 @@ def _all(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 @click.option("--structure", metavar="2:4", help="Two zeros in every four neighbouring input channels.")
 @click.option("--frequency", type=int, help="Steps between two updates of the masks. [default: about 30 updates]")
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
-@_all(*tuning_options, *origin_options)
+@tuning_options
+@statement_options
 @seed_option
 @report_option
 @force_option
@@ -103,7 +79,8 @@ def prune(console: Console, output: Path, force: bool, report: Path | None, **gi
 @output_option("The run directory to write.")
 @click.option("--epochs", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--train-statistics", is_flag=True, help="Let batch normalization go on learning its statistics.")
-@_all(*tuning_options, *origin_options)
+@tuning_options
+@statement_options
 @seed_option
 @report_option
 @force_option
@@ -131,25 +108,7 @@ def _tuning(given: dict[str, Any], default_rate: float) -> Tuning:
 def _origin(given: dict[str, Any]) -> Origin:
     from edgevision.compression.subject import Origin
 
-    return Origin(given["source"], _statement(given), given["data"], given["seed"])
-
-
-def _statement(given: dict[str, Any]) -> Statement:
-    from edgevision.packing.source_model import Statement, parse_labels, read_preprocess
-
-    return Statement(
-        task=given["task"],
-        labels=parse_labels(given["labels"]) if given["labels"] else None,
-        preprocess=read_preprocess(given["preprocess"]) if given["preprocess"] else None,
-        resize=given["resize"],
-        size=parse_size(given["size"]) if given["size"] else None,
-        pad=given["pad"],
-        color=given["color"],
-        mean=parse_numbers(given["mean"]) if given["mean"] else None,
-        std=parse_numbers(given["std"]) if given["std"] else None,
-        scale=given["scale"],
-        activation=given["activation"],
-    )
+    return Origin(given["source"], statement_of(given), given["data"], given["seed"])
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.foreign import output_options, statement_of, statement_options
 from edgevision.cli.options import (
     console_options,
     force_option,
     output_option,
-    parse_numbers,
-    parse_size,
+    parse_names,
     report_option,
     seed_option,
 )
@@ -23,9 +23,12 @@ from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edgevision.packing.calibration_images import CalibrationImages
-    from edgevision.packing.source_model import SourceModel, Statement
+    from edgevision.packing.source_model import SourceModel
     from edgevision_converters.plan import Conversion
     from edgevision_runtime.bundle import Bundle
+
+CALIBRATED = ("int8", "int16x8")
+FEW_IMAGES = 30  # a choice: fewer show too little of what a camera will see
 
 
 @click.command()
@@ -51,20 +54,8 @@ if TYPE_CHECKING:
 @click.option("--batch", type=click.Choice(["1", "dynamic"]), default="1", show_default=True)
 @click.option("--name", help="Name of the bundle; default: that of the run or file.")
 @click.option("--version", "version", default="0.1.0", show_default=True, help="Semantic version of the bundle.")
-@click.option("--task", type=click.Choice(["classify", "segment"]), help="Foreign model: what it does.")
-@click.option("--labels", help="Foreign model: a file with one label a line, or a,b,c.")
-@click.option("--preprocess", type=click.Path(path_type=Path), help="Foreign model: its contract as JSON, or:")
-@click.option("--resize", type=click.Choice(["squash", "fit_shortest", "letterbox"]), help="… how frames are resized,")
-@click.option("--size", metavar="H,W", help="… to which size,")
-@click.option("--pad", type=click.IntRange(0, 255), help="… letterbox: grey level around the picture,")
-@click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), help="… which colour order it reads,")
-@click.option("--scale", type=float, default=1.0, help="… x * scale,")
-@click.option("--mean", help="… minus the mean (one or three numbers; 0 for none),")
-@click.option("--std", help="… divided by the std (1 for none),")
-@click.option("--layout", type=click.Choice(["NHWC", "NCHW"]), default="NHWC", help="… and the order of axes.")
-@click.option("--activation", type=click.Choice(["none", "softmax"]), help="Foreign classifier: still to be applied.")
-@click.option("--output-index", type=click.IntRange(0), default=0, help="Foreign model: which output is the answer.")
-@click.option("--threshold", type=float, help="Foreign segmenter with one channel: above it is class 1.")
+@statement_options
+@output_options
 @seed_option
 @report_option
 @force_option
@@ -78,52 +69,31 @@ def convert(console: Console, source: Path, output: Path, force: bool, report: P
 
     watch = Stopwatch()
     refuse_to_overwrite(output, force=force)
-    model = open_source_model(source, _statement(options))
     plan = DraftPlan(
         name=options["name"] or bundle_name(source),
         version=options["version"],
-        formats=tuple(options["formats"].split(",")),
-        precisions=tuple(options["precisions"].split(",")),
+        formats=parse_names(options["formats"]),
+        precisions=parse_names(options["precisions"]),
         io_dtype=options["io_dtype"],
         batch=None if options["batch"] == "dynamic" else 1,
         force=force,
     )
+    model = open_source_model(source, statement_of(options))
     images = _images(console, model, plan.precisions, options)
     with _progress(console) as on_progress:
         bundle, conversion = make_draft(output, model, plan, images, on_progress)
     _show(console, bundle, conversion)
     if report is not None:
         _envelope(watch, source, bundle, conversion).write(report)
-    data = options["calib"] or model.data or "DATA"
+    data = model.data or "DATA"  # not the images that it was calibrated with
     splits = f" --splits {model.splits}" if model.splits else ""
     console.next_step(output, f"edgevision verify {output} --data {data}{splits} --report verify.json")
 
 
 def bundle_name(source: Path) -> str:
     """A bundle name from a file name: lower case, other characters as dashes."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in source.resolve().stem.lower())
+    kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in source.resolve().stem.lower())
     return kept.strip("._-")[:63] or "model"
-
-
-def _statement(options: dict[str, Any]) -> Statement:
-    from edgevision.packing.source_model import Statement, parse_labels, read_preprocess
-
-    return Statement(
-        task=options["task"],
-        labels=parse_labels(options["labels"]) if options["labels"] else None,
-        preprocess=read_preprocess(options["preprocess"]) if options["preprocess"] else None,
-        resize=options["resize"],
-        size=parse_size(options["size"]) if options["size"] else None,
-        pad=options["pad"],
-        color=options["color"],
-        mean=parse_numbers(options["mean"]) if options["mean"] else None,
-        std=parse_numbers(options["std"]) if options["std"] else None,
-        scale=options["scale"],
-        layout=options["layout"],
-        activation=options["activation"],
-        output=options["output_index"],
-        threshold=options["threshold"],
-    )
 
 
 def _images(
@@ -133,9 +103,9 @@ def _images(
     from edgevision.packing.calibration_images import calibration_images, noise_images
 
     source = options["calib"] or model.data
+    calibrated = [name for name in precisions if name in CALIBRATED]
     if source is None:
-        calibrated = [name for name in precisions if name in ("int8", "int16x8")]
-        if calibrated:
+        if calibrated and not model.is_quantized():
             raise UsageError(
                 f"{calibrated[0]} needs images to learn its ranges from",
                 hint="--calib DATA: a folder of a hundred or more pictures like the real ones",
@@ -147,6 +117,12 @@ def _images(
         source, model.spec.preprocess, count=options["samples"], seed=options["seed"], splits=splits
     )
     console.log(f"calibrating with {len(images.tensors)} images of {source} (split: {images.split})")
+    if images.left_out:
+        console.warn(f"left out of {source}: {len(images.left_out)}, the first is {images.left_out[0]}")
+    if calibrated and len(images.tensors) < FEW_IMAGES:
+        console.warn(
+            f"{len(images.tensors)} images are few for {calibrated[0]} to learn its ranges from (a hundred is good)"
+        )
     return images
 
 

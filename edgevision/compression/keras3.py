@@ -57,7 +57,12 @@ class Rebuilt:
 
 
 def is_keras3(path: Path) -> bool:
-    """Whether a file is a `.keras` archive that Keras 3 wrote."""
+    """Whether Keras 3 wrote a file, `.keras` or `.h5`."""
+    import h5py  # type: ignore[import-untyped]
+
+    if h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            return str(file.attrs.get("keras_version", "")).startswith("3")
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -69,7 +74,7 @@ def is_keras3(path: Path) -> bool:
 
 
 def rebuild_keras3(path: Path) -> Rebuilt:
-    """The tf_keras twin of a Keras 3 `.keras` file; its outputs are checked on random inputs.
+    """The tf_keras twin of a Keras 3 file; its outputs are checked on random inputs.
 
     Raises:
         ModelError: the file cannot be read, or a layer cannot be carried over; it is named.
@@ -106,7 +111,7 @@ def _read(path: Path) -> Any:
     try:
         return keras3.saving.load_model(path, compile=False)
     except _READ_ERRORS as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0][:200]
         raise ModelError(
             f"{path}: Keras 3 cannot load it ({first_line})",
             expected="a model of Keras's own layers",

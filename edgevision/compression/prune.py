@@ -58,7 +58,7 @@ def prune(plan: PrunePlan, target: Target, hooks: ShrinkHooks | None = None) -> 
     started_s = monotonic()
     check_writable(target.output, force=target.force)
     make_deterministic(plan.tuning.seed)
-    subject = open_subject(plan.origin)
+    subject = open_subject(plan.origin, hooks.log)
     _check_order(subject)
     chosen, left = prunable_layers(subject.model, plan.pruning)
     hooks.log(f"pruning {len(chosen)} layers of {subject.name} to {plan.pruning.sparsity:.0%} zeros")
@@ -66,6 +66,7 @@ def prune(plan: PrunePlan, target: Target, hooks: ShrinkHooks | None = None) -> 
         hooks.log(note)
     model, history = _fitted(plan, subject, hooks)
     check_sparsity(model, chosen, plan.pruning)
+    hooks.log("measuring quality, size and latency before and after")
     shrunk = _measured(plan, subject, model, history, left, started_s)
     return ShrinkResult(write_shrunk_run(shrunk, target, hooks.command), shrunk)
 

@@ -56,7 +56,7 @@ def quantize(plan: QuantizePlan, target: Target, hooks: ShrinkHooks | None = Non
     started_s = monotonic()
     check_writable(target.output, force=target.force)
     make_deterministic(plan.tuning.seed)
-    subject = open_subject(plan.origin)
+    subject = open_subject(plan.origin, hooks.log)
     for note in subject.notes:
         hooks.log(note)
     zeros = overall_sparsity(layer_sparsities(subject.model))
@@ -73,6 +73,7 @@ def quantize(plan: QuantizePlan, target: Target, hooks: ShrinkHooks | None = Non
     history = tune(model, subject, fit_plan(subject, plan.tuning), batches, hooks)
     if quantization.keeps_zeros:
         _check_zeros(subject.model, model)
+    hooks.log("converting to int8, and measuring quality, size and latency before and after")
     shrunk = _measured(plan, subject, model, history, started_s)
     return ShrinkResult(write_shrunk_run(shrunk, target, hooks.command), shrunk)
 

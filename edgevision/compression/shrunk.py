@@ -146,7 +146,8 @@ def _story(shrunk: Shrunk, target: Target, folder: Path) -> CompressionStory:
     subject = shrunk.subject
     facts = {
         "Architecture": str(subject.record["architecture"]["name"]),
-        "Data": f"{subject.record['data']['source']}, the parent's splits",
+        "Data": str(subject.record["data"]["source"])
+        + (", split here" if subject.is_foreign else ", the parent's splits"),
         "Epochs": f"{len(shrunk.history.records)}, best: {shrunk.history.best_epoch}",
         "Learning rate": f"{shrunk.arguments['learning_rate']:g}",
         **({"Notes": " ".join(subject.notes)} if subject.notes else {}),
@@ -173,4 +174,5 @@ def next_commands(stage: str, output: Path) -> list[str]:
 
 
 def _size_row(kind: str, before: int, after: int) -> LedgerRow:
-    return LedgerRow(kind, size(before), size(after), f"{after / before - 1:+.0%}".replace("-", "−"))
+    change = f"{after / before - 1:+.0%}".replace("-", "−")
+    return LedgerRow(kind, size(before), size(after), "0%" if change in ("+0%", "−0%") else change)

@@ -79,9 +79,17 @@ def fit_plan(subject: Subject, tuning: Tuning, *, best_from_epoch: int = 0) -> F
         optimizer=subject.argument("optimizer", "adam"),
         loss=subject.argument("loss", DEFAULTS[task].loss),
         label_smoothing=subject.argument("label_smoothing", 0.0),
-        class_weights=class_weights(subject.argument("class_weights", DEFAULTS[task].class_weights), subject.dataset),
+        class_weights=_class_weights(subject),
         best_from_epoch=best_from_epoch,
     )
+
+
+def _class_weights(subject: Subject) -> tuple[float, ...] | None:
+    """The parent's: the numbers that its file held, or its rule."""
+    given = subject.argument("class_weight_values", None)
+    if given is not None:
+        return tuple(given)
+    return class_weights(subject.argument("class_weights", DEFAULTS[subject.spec.task].class_weights), subject.dataset)
 
 
 def batch_of(subject: Subject, tuning: Tuning) -> int:
@@ -91,7 +99,7 @@ def batch_of(subject: Subject, tuning: Tuning) -> int:
 
 def carried_arguments(subject: Subject, tuning: Tuning) -> dict[str, Any]:
     """For run.json: what was asked for, and what was taken over, so that the next stage can take it over too."""
-    inherited = ("optimizer", "loss", "label_smoothing", "class_weights")
+    inherited = ("optimizer", "loss", "label_smoothing", "class_weights", "class_weight_values")
     return {
         **{name: subject.argument(name, None) for name in inherited},
         "epochs": tuning.epochs,

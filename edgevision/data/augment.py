@@ -51,6 +51,9 @@ class Augmentation:
         Raises:
             UsageError: an unknown name, or an amount that is no number or out of range.
         """
+        presets = {"none", *PRESETS}
+        if presets.intersection(part.strip() for part in text.split(",")) and text.strip() not in presets:
+            raise UsageError(f"augmentation {text!r}", expected="a preset alone, or names and amounts alone")
         text = PRESETS.get(text.strip(), text.strip())
         if text == "none":
             return None

@@ -115,6 +115,8 @@ def open_dataset(
     """
     from edgevision.data import layouts
 
+    if not str(source).strip():
+        raise DataError("no data is named", expected="a folder or a named set", hint="`.` is the current folder")
     if isinstance(source, str) and source in NAMED:
         if Path(source).exists():
             raise DataError(f"{source!r} is a named set and a folder here", expected=f"./{source} for the folder")

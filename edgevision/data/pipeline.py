@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class Cache:
     limit_bytes: int = 2 << 30  # of memory; above it they go to a file
     folder: Path | None = None  # for that file; None: the system's temporary folder, removed when the program ends
     log: Callable[[str], None] = lambda text: None
+    on_prepared: Callable[[int, int], None] = lambda done, total: None  # pictures through the contract; any thread
 
 
 IN_MEMORY = Cache()
@@ -55,7 +57,7 @@ def image_pipeline(
     """
     if not samples:
         raise DataError("there are no images to prepare", expected="at least one")
-    data = _cached(_prepared(samples, spec), len(samples), spec, cache)
+    data = _cached(_prepared(samples, spec, cache), len(samples), spec, cache)
     if shuffle_seed is not None:
         data = data.shuffle(_shuffle_span(len(samples), batch, spec, cache), seed=shuffle_seed)
     data = data.batch(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -69,13 +71,16 @@ def image_pipeline(
     return data.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def _prepared(samples: Sequence[Sample], spec: ModelSpec) -> Any:
+def _prepared(samples: Sequence[Sample], spec: ModelSpec, cache: Cache) -> Any:
     """uint8 images (h, w, c) and their truth, one by one, in order."""
     preprocess, has_masks = spec.preprocess, spec.task == "segment"
     image_shape = _image_shape(preprocess)
+    count = itertools.count(1)  # next() is atomic
 
     def load_image(position: Any) -> Any:
-        return np.ascontiguousarray(preprocess.to_image(samples[position].read_image()))
+        image = preprocess.to_image(samples[position].read_image())
+        cache.on_prepared(next(count), len(samples))
+        return np.ascontiguousarray(image)
 
     def load_mask(position: Any) -> Any:
         return np.ascontiguousarray(preprocess.to_mask(samples[position].read_mask(spec.labels)))

@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import hashlib
 import io
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -42,7 +43,8 @@ class SplitPlan:
     group_by: str | None = None  # searched in file names: the first capture group, else the match, is the group's id
 
     def __post_init__(self) -> None:
-        if len(self.shares) != 3 or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6 or self.shares[0] == 0:
+        has_numbers = len(self.shares) == 3 and all(math.isfinite(share) and share >= 0 for share in self.shares)
+        if not has_numbers or abs(sum(self.shares) - 1) > 1e-6 or self.shares[0] == 0:
             raise UsageError(f"split shares {self.shares}", expected="train, val, test that sum to 1, train above 0")
         try:
             re.compile(self.group_by or "")
@@ -142,18 +144,20 @@ def _with_groups(dataset: Dataset, group_by: str | None) -> list[Sample]:
     if group_by is None:
         return list(dataset.samples)
     pattern = re.compile(group_by)
-    found = [pattern.search(sample.image.name) for sample in dataset.samples]
-    strangers = [sample.image.name for sample, match in zip(dataset.samples, found, strict=True) if match is None]
+    matches = [pattern.search(sample.image.name) for sample in dataset.samples]
+    found = [(match.group(1) if pattern.groups else match.group(0)) if match else None for match in matches]
+    strangers = [sample.image.name for sample, group in zip(dataset.samples, found, strict=True) if not group]
     if strangers:
         raise DataError(
             f"{len(strangers)} file names do not match --group-by {group_by!r}: {name_some(strangers)}",
             expected="an expression that finds the group in every name",
         )
-    return [
-        dataclasses.replace(sample, group=match.group(1) if pattern.groups else match.group(0))
-        for sample, match in zip(dataset.samples, found, strict=True)
-        if match is not None
-    ]
+    if len(set(found)) == 1 and len(found) > 1:
+        raise DataError(
+            f"--group-by {group_by!r} puts all {len(found)} images into one group, {found[0]!r}",
+            expected="a group for each patient, recording or object",
+        )
+    return [dataclasses.replace(sample, group=group) for sample, group in zip(dataset.samples, found, strict=True)]
 
 
 def _refuse_shared_groups(samples: Sequence[Sample]) -> None:

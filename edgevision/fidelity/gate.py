@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgevision.fidelity.statistics import Estimate
 from edgevision.reports.envelope import Check, verdict
-from edgevision_runtime.engines import ENGINES
+from edgevision_runtime.engines import require_engine
 from edgevision_runtime.errors import UsageError
 
 
@@ -29,8 +29,7 @@ class VerifyPlan:
         if not 0 <= self.min_agreement <= 1:
             raise UsageError(f"min agreement {self.min_agreement}", expected="a share in 0..1, such as 0.95")
         for name in self.engines or ():
-            if name not in ENGINES:
-                raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES))
+            require_engine(name)
 
 
 @dataclass(frozen=True)

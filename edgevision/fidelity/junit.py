@@ -9,7 +9,7 @@ from pathlib import Path
 from edgevision.fidelity.verify import Verification, what_would_settle
 from edgevision.reports.envelope import Check
 from edgevision_runtime.atomic import write_text
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 

@@ -42,5 +42,5 @@ def hold(
     if found.status == "fail" or (found.status == "inconclusive" and inconclusive == "fail"):
         raise AssertionError(f"{bundle} does not keep up with {found.results[0].name}\n{verify_text(found)}")
     if found.status == "inconclusive" and inconclusive == "warn":
-        warnings.warn(f"{bundle}: parity is inconclusive\n{verify_text(found)}", stacklevel=2)
+        warnings.warn(f"{bundle}: parity is inconclusive\n{verify_text(found)}", stacklevel=3)
     return found

@@ -122,7 +122,7 @@ def verify_report(
         checks=checks,
         metrics=metrics,
         warnings=(*verification.warnings, *device.findings),
-        next=next_commands(verification, bundle, images, file or Path("verify.json")),
+        next=next_commands(verification, bundle, images, file),
     )  # fmt: skip
 
 
@@ -168,14 +168,13 @@ def _estimate(estimate: Estimate) -> dict[str, Any]:
     return {"value": estimate.value, "ci95": list(estimate.ci95)}
 
 
-def next_commands(verification: Verification, bundle: Bundle, images: ImageSet, file: Path) -> tuple[str, ...]:
-    """What makes sense now; `pack` needs the report, which stands in `file`."""
+def next_commands(verification: Verification, bundle: Bundle, images: ImageSet, file: Path | None) -> tuple[str, ...]:
+    """What makes sense now; `pack` needs the report, which stands in `file` or was not written."""
     if verification.status == "fail":
         return ("edgevision quantize RUN -o RUN2  # quantization-aware training wins back what int8 lost",)
     if verification.status == "inconclusive":
         return (f"edgevision verify {bundle.path} --data MORE_IMAGES",)
     release = bundle.path.with_name(f"{bundle.path.stem}-1.0.0.evb")
-    splits = "" if images.splits is None else f" --splits {images.splits}"
-    return (
-        f"edgevision pack {bundle.path} -o {release} --data {images.source}{splits} --report {file} --version 1.0.0",
-    )
+    data = f"--data {images.source}" + ("" if images.splits is None else f" --splits {images.splits}")
+    pack = f"edgevision pack {bundle.path} -o {release} {data} --report {file or 'verify.json'} --version 1.0.0"
+    return (pack,) if file else (f"edgevision verify {bundle.path} {data} --report verify.json", pack)

@@ -38,8 +38,8 @@ class MaskAnswers:
     infer_ms: Floats  # (images,)
     intersections: Floats  # (images, classes): pixels of a class in the truth and in its mask
     unions: Floats  # (images, classes): … in the truth or in its mask
-    agreeing: Floats  # (images,): pixels of its mask that are the same in the reference's
-    pixels: Floats  # (images,): pixels of its mask
+    agreeing: Floats  # (images,): pixels of its mask that are the same in the reference's; padding is left out
+    pixels: Floats  # (images,): pixels of its mask, without padding
     iou_with_reference: Floats  # (images,): mean over the classes that either mask shows
 
 
@@ -101,12 +101,15 @@ class _MaskTally:
         classes = len(self.spec.labels)
         truth = self.spec.preprocess.to_mask(expected, fill=IGNORED)
         masks = [self.spec.postprocess.mask(output) for output in outputs]
+        window = self.spec.preprocess.window(masks[0].shape, *expected.shape)
+        reference = masks[0][window]
         row = []
         for mask in masks:
             both, either = overlaps(truth, enlarge(mask, truth.shape), classes)
-            shared, shown = overlaps(masks[0], mask, classes)
+            seen = mask[window]
+            shared, shown = overlaps(reference, seen, classes)
             iou = float((shared[shown > 0] / shown[shown > 0]).mean())
-            row.append((both, either, float((mask == masks[0]).sum()), float(mask.size), iou))
+            row.append((both, either, float((seen == reference).sum()), float(seen.size), iou))
         self.rows.append(row)
 
     def answers(self, row: int, infer_ms: Floats) -> MaskAnswers:

@@ -42,8 +42,8 @@ class Verification:
 
     @property
     def status(self) -> str:
-        """Fail beats inconclusive beats pass."""
-        return overall(self.checks)
+        """Fail beats inconclusive beats pass; the reference alone proves nothing."""
+        return overall(self.checks) if self.checks else "inconclusive"
 
     @property
     def more_images(self) -> int | None:
@@ -98,9 +98,11 @@ def choose_reference(wanted: str, contenders: Sequence[Contender], skipped: Sequ
     for contender in order:
         if wanted in (contender.name, contender.variant.name, contender.variant.precision):
             return contender
-    names = sorted({contender.variant.name for contender in contenders})
+    names = list(dict.fromkeys(contender.variant.name for contender in order))
     raise UsageError(
-        f"no variant is the reference {wanted!r}", expected=" | ".join(names), hint="give --reference NAME"
+        f"no variant is the reference {wanted!r}",
+        expected=" | ".join(names),
+        hint=f"compare with the best that there is: --reference {names[0]}",
     )
 
 
@@ -121,6 +123,8 @@ def _warnings(bundle: Bundle, results: Sequence[Result], skipped: Sequence[Skipp
 
 def what_would_settle(verification: Verification) -> str:
     """What an inconclusive verification needs, in words."""
+    if not verification.checks:
+        return "nothing was compared with the reference: only it ran"
     if verification.more_images is None:
         return "a difference stands on the limit itself: no number of images would settle it; move the limit"
     return f"about {verification.more_images} more images would settle it"

@@ -21,6 +21,7 @@ class CalibrationImages:
     source: str
     split: str  # train, or all when the data is not split
     paths: tuple[str, ...]
+    left_out: tuple[str, ...] = ()  # files that cannot be used, with the reason
 
 
 def calibration_images(
@@ -43,6 +44,7 @@ def calibration_images(
         source=source,
         split="train" if training else "all",
         paths=tuple(str(sample.image) for sample in chosen),
+        left_out=tuple(f"{skipped.path.name}: {skipped.reason}" for skipped in dataset.skipped),
     )
 
 

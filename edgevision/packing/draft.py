@@ -15,6 +15,7 @@ from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.engines import ENGINES
+from edgevision_runtime.manifest import check_name_and_version
 from edgevision_runtime.types import Variant
 
 # The precision that an engine should run when a bundle has several: smallest first, dynamic last because it is
@@ -33,6 +34,10 @@ class DraftPlan:
     io_dtype: str
     batch: int | None  # None: dynamic
     force: bool = False
+
+    def __post_init__(self) -> None:
+        check_name_and_version(self.name, self.version)
+        ConvertPlan(self.formats, self.precisions, self.io_dtype, self.batch)  # checks these before anything is read
 
 
 def make_draft(
@@ -74,7 +79,9 @@ def make_draft(
 
 def _convert_plan(source: SourceModel, plan: DraftPlan) -> ConvertPlan:
     preprocess = source.spec.preprocess
-    facts = ModelFacts(plan.name, source.spec.task, source.spec.labels, preprocess.to_json())
+    facts = ModelFacts(
+        plan.name, source.spec.task, source.spec.labels, preprocess.to_json(), postprocess=source.spec.postprocess
+    )
     normalize = preprocess.normalize
     if normalize is not None:
         mean, std = _scaled(normalize.mean, normalize.scale), _scaled(normalize.std, normalize.scale)

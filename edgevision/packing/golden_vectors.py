@@ -9,14 +9,21 @@ from typing import NamedTuple
 
 from edgevision.data.dataset import Sample
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import engines_for, open_engine
-from edgevision_runtime.engines.litert import BUILT_IN
+from edgevision_runtime.engines import PLAIN, engines_for, open_engine
 from edgevision_runtime.errors import DataError, ModelError
-from edgevision_runtime.golden import FOLDER, GoldenOutput, GoldenVector, golden_to_json, tensor_sha256, tolerance
+from edgevision_runtime.golden import (
+    FOLDER,
+    VARIES_BY_PROCESSOR,
+    GoldenOutput,
+    GoldenVector,
+    golden_to_json,
+    tensor_sha256,
+    tolerance,
+)
 from edgevision_runtime.types import Engine, Tensor, Variant
 
 MINIMUM = 3
-KERNEL_MARGIN = 2.0  # other runtimes may depart this many times as far as LiteRT's built-in kernels do
+KERNEL_MARGIN = 2.0  # others may depart this many times as far as the engine's own plain kernels do
 MOST_TRIED = 100  # frames of a class that are tried for how sure the model is of them
 
 
@@ -91,7 +98,7 @@ def _least_sure_first(bundle: Bundle, classes: list[list[Sample]]) -> list[list[
 class _Runner(NamedTuple):
     variant: Variant
     engine: Engine
-    others: Engine | None  # the same model on other kernels
+    plain: Engine | None  # the same model on plain kernels; None: the engine has no choice
 
 
 def _open_engines(bundle: Bundle) -> list[_Runner]:
@@ -105,38 +112,37 @@ def _open_engines(bundle: Bundle) -> list[_Runner]:
             )
         model = bundle.read(variant.path)
         for name in names:
-            others = open_engine(name, model, kernels=BUILT_IN) if name == "litert" else None
-            opened.append(_Runner(variant, open_engine(name, model), others))
+            plain = None if name == "tflite" else open_engine(name, model, kernels=PLAIN)
+            opened.append(_Runner(variant, open_engine(name, model), plain))
     return opened
 
 
-def _kernel_spread(others: Engine | None, tensor: Tensor, outputs: tuple[Tensor, ...]) -> list[float]:
-    """By how much LiteRT's built-in kernels, which resemble other runtimes', depart from these outputs on this frame.
+def _kernel_spread(plain: Engine | None, tensor: Tensor, outputs: tuple[Tensor, ...]) -> list[float]:
+    """By how much plain kernels, which other runtimes and processors resemble, depart from these outputs on this frame.
 
     A step of the logits moves an unsure softmax by much and a sure one by nothing: so it is measured, frame by frame.
     """
-    if others is None:
+    if plain is None:
         return [0.0] * len(outputs)
-    departures = zip(others.infer(tensor), outputs, strict=True)
+    departures = zip(plain.infer(tensor), outputs, strict=True)
     return [float(abs(other - output).max()) for other, output in departures]
 
 
 def _record(stem: str, runner: _Runner, tensor: Tensor) -> tuple[GoldenOutput, dict[str, bytes]]:
-    variant, engine, others = runner
+    variant, engine, plain = runner
     outputs = engine.infer(tensor)
     names = tuple(f"{stem}.{variant.name}.{engine.name}.{i}.npy" for i in range(len(outputs)))
-    tolerances = [tolerance(variant, i, engine.name, values) for i, values in enumerate(outputs)]
+    tight = [tolerance(variant, i, engine.name, values) for i, values in enumerate(outputs)]
+    spreads = _kernel_spread(plain, tensor, outputs)
+    wide = tuple(base + KERNEL_MARGIN * spread for base, spread in zip(tight, spreads, strict=True))
     record = GoldenOutput(
         variant=variant.name,
         engine=engine.name,
         engine_version=engine.version,
         kernels=engine.kernels,
         members=names,
-        tolerances=tuple(tolerances),
-        other_tolerances=tuple(
-            tight + KERNEL_MARGIN * spread
-            for tight, spread in zip(tolerances, _kernel_spread(others, tensor, outputs), strict=True)
-        ),
+        tolerances=wide if (engine.name, variant.precision) in VARIES_BY_PROCESSOR else tuple(tight),
+        other_tolerances=wide,
     )
     return record, {name: _npy(values) for name, values in zip(names, outputs, strict=True)}
 

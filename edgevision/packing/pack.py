@@ -11,10 +11,12 @@ from typing import Any
 from edgevision.data.dataset import Sample
 from edgevision.packing.card import model_card
 from edgevision.packing.golden_vectors import golden_vectors
+from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleChanges, rewrite_bundle
 from edgevision_runtime.errors import CheckFailed, Inconclusive, UsageError
 from edgevision_runtime.golden import FOLDER
+from edgevision_runtime.manifest import check_name_and_version
 from edgevision_runtime.report import Report, read_report
 from edgevision_runtime.selftest import SelftestResult, selftest
 
@@ -33,6 +35,9 @@ class PackPlan:
     allows_inconclusive: bool = False
     force: bool = False
 
+    def __post_init__(self) -> None:
+        check_name_and_version(self.name, self.version)
+
 
 def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -> tuple[Bundle, SelftestResult]:
     """Write a release bundle and prove it on this machine; `samples` are held-out images for the golden vectors.
@@ -42,6 +47,7 @@ def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -
         CheckFailed: the verification failed, or the new bundle does not pass its own selftest.
         Inconclusive: the verification was inconclusive and that was not allowed.
     """
+    refuse_to_overwrite(path, force=plan.force)
     evidence = _evidence(draft, plan)
     extra = {**evidence, **golden_vectors(draft, samples, plan.golden)}
     reports = {name: draft.read(name) for name in draft.members if name.startswith("reports/")}
@@ -52,12 +58,11 @@ def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -
     stale = [name for name in draft.members if name.startswith(FOLDER)]
     if stale:
         raise UsageError(f"{draft.path} holds golden vectors already", expected="a draft that convert wrote")
-    released = rewrite_bundle(path, draft, BundleChanges(plan.name, version, extra=extra), force=plan.force)
-    proof = selftest(released)
-    if not proof.has_passed:
-        path.unlink()
-        raise CheckFailed(f"{path} does not pass its own selftest on this machine", hint="please report this")
-    return released, proof
+    with atomic_file(path) as candidate:  # it gets its name when it is proven, not before
+        proof = selftest(rewrite_bundle(candidate, draft, BundleChanges(plan.name, version, extra=extra), force=True))
+        if not proof.has_passed:
+            raise CheckFailed(f"{path} does not pass its own selftest on this machine", hint="please report this")
+    return Bundle.open(path), proof
 
 
 def _public(report: Report) -> bytes:
@@ -97,6 +102,12 @@ def _evidence(draft: Bundle, plan: PackPlan) -> dict[str, bytes]:
     if not verdicts:
         raise UsageError(
             f"{draft.path} comes without evidence", hint=f"edgevision verify {draft.path} --data … --report verify.json"
+        )
+    shown = {row["variant"] for row in verdicts[0].metrics.get("results", [])}
+    if unproven := [variant.name for variant in draft.variants if variant.name not in shown]:
+        raise UsageError(
+            f"the verification says nothing of {', '.join(unproven)}",
+            hint="verify on every engine, or convert again without it",
         )
     if verdicts[0].status == "inconclusive" and not plan.allows_inconclusive:
         raise Inconclusive("the verification was inconclusive", hint="verify on more images or --allow-inconclusive")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgevision.runs import RunDirectory
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import ContractError, UsageError
+from edgevision_runtime.errors import UsageError
 from edgevision_runtime.operations import Color, Layout, Normalize, Operation, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
@@ -39,6 +39,12 @@ class Statement:
         """Nothing was stated."""
         return self == Statement()
 
+    def parts(self) -> list[str]:
+        """The flags that state a part of the contract."""
+        nothing = Statement()
+        names = ("resize", "size", "pad", "color", "scale", "mean", "std")
+        return [f"--{name}" for name in names if getattr(self, name) != getattr(nothing, name)]
+
 
 @dataclass(frozen=True)
 class SourceModel:
@@ -55,6 +61,18 @@ class SourceModel:
     def is_foreign(self) -> bool:
         """It did not come from a run directory."""
         return self.data is None
+
+    def is_quantized(self) -> bool:
+        """It is an int8 .tflite or .onnx already, which is packed as it is and needs no calibration.
+
+        Raises:
+            ModelError: the file is broken.
+        """
+        from edgevision_converters.inspect import describe
+
+        if self.path.suffix not in (".tflite", ".onnx"):
+            return False
+        return describe(self.path.read_bytes()).actual_precision == "int8"
 
 
 def open_source_model(path: Path, statement: Statement) -> SourceModel:
@@ -73,31 +91,35 @@ def open_source_model(path: Path, statement: Statement) -> SourceModel:
         return _from_run(RunDirectory.open(path))
     if not path.exists():
         raise UsageError(f"{path} is not there", expected="a run directory or a model file")
+    if path.suffix == ".evb":
+        raise UsageError(f"{path} is a bundle already", expected="the run directory or the model that it was made of")
     return SourceModel(path=path, spec=_stated_spec(path, statement), created=_modified(path))
 
 
-def read_preprocess(path: Path) -> Preprocess:
-    """Read a contract from a JSON file.
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Labels from a file with one a line, or from `a,b,c`.
 
     Raises:
-        ContractError: not a contract.
+        UsageError: no such file, fewer than two, or one that stands twice.
     """
-    try:
-        return Preprocess.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ContractError(f"{path}: {error}", expected="a preprocess.json") from error
-
-
-def parse_labels(text: str) -> tuple[str, ...]:
-    """Labels from a file with one a line, or from `a,b,c`."""
-    if "," not in text:
-        path = Path(text)
-        if not path.is_file():
-            raise UsageError(f"labels {text!r}", expected="a file with one label a line, or a,b,c")
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    labels = tuple(part.strip() for part in text.split(",") if part.strip())
+    expected = "a file with one label a line, or a,b,c"
+    if "," in text:
+        labels = tuple(part.strip() for part in text.split(",") if part.strip())
+    else:
+        try:
+            lines = Path(text).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"labels {text!r}", expected=expected) from error
+        labels = tuple(line.strip() for line in lines if line.strip())
     if len(labels) < 2:
-        raise UsageError(f"labels {text!r}", expected="a file with one label a line, or a,b,c")
+        raise UsageError(f"{len(labels)} labels in {text!r}", expected=f"two or more: {expected}")
+    for position, label in enumerate(labels):
+        if label in labels[:position]:
+            raise UsageError(
+                f"label {label!r} stands twice, at {labels.index(label) + 1} and {position + 1}",
+                expected="distinct labels",
+                hint=f"tell them apart, such as {label + ' 2'!r}",
+            )
     return labels
 
 
@@ -126,6 +148,10 @@ def _public_record(run: RunDirectory) -> bytes:
 
 
 def _stated_spec(path: Path, statement: Statement) -> ModelSpec:
+    if statement.preprocess is not None and statement.parts():
+        raise UsageError(
+            f"the contract is stated twice: --preprocess and {', '.join(statement.parts())}", expected="one of them"
+        )
     missing = [flag for flag, value in (("--task", statement.task), ("--labels", statement.labels)) if value is None]
     if statement.preprocess is None:
         missing += [

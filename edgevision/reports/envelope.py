@@ -3,6 +3,7 @@
 The envelope itself lives in the runtime, because `bench` and `selftest` write one on the device too.
 """
 
+from edgevision_runtime.redact import redact
 from edgevision_runtime.report import (
     SCHEMA,
     Check,
@@ -12,7 +13,6 @@ from edgevision_runtime.report import (
     environment,
     file_input,
     read_report,
-    redact,
     verdict,
 )
 

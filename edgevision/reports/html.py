@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from edgevision import __version__
 from edgevision_runtime.atomic import write_text
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 
 
 @dataclass(frozen=True)

@@ -131,12 +131,12 @@ def verify_conclusion(verification: Verification) -> str:
 
     sentences = []
     if failed := named("fail"):
-        sentences.append(f"{failed} loses more than the limits allow.")
+        sentences.append(f"More than the limits allow was lost by {failed}.")
     if undecided := named("inconclusive"):
         what = what_would_settle(verification)
         sentences.append(f"From {verification.images:,} images it cannot be told of {undecided}; {what}.")
     if passed := named("pass"):
-        sentences.append(f"{passed} does what `{verification.results[0].name}` does, within the limits.")
+        sentences.append(f"As good as `{verification.results[0].name}`, within the limits: {passed}.")
     return " ".join(sentences) or "Only the reference ran, so there was nothing to compare."
 
 

@@ -29,9 +29,9 @@ class VariantResult:
     difference_ci95: tuple[float, float] | None = None
     agreement: float | None = None  # share of images or pixels with the reference's answer
     agreement_ci95: tuple[float, float] | None = None
-    latency_ms: float | None = None  # median per frame
+    latency_ms: float | None = None  # median: of whole frames where `fps` is given, else of the inference alone
     status: str = ""  # pass | fail | inconclusive; "" for the reference
-    fps: float | None = None  # as measured; None: 1000 / latency_ms
+    fps: float | None = None  # of whole frames, as measured
 
     @property
     def title(self) -> str:
@@ -87,7 +87,7 @@ def verify_sections(story: VerifyStory, title: str = "Variants") -> list[Section
         if story.latencies_ms:
             figures.append(Figure("Time per frame; the line is the median, dotted the 95th percentile.",
                                   plots.latency_histogram(story.latencies_ms)))  # fmt: skip
-        sections.append(Section("Confidence and time", figures=figures))
+        sections.append(Section("Confidence and time" if story.confidences else "Time", figures=figures))
     if story.worst:
         gallery = Gallery(story.worst[:12], "Where the variants differ most from the reference.")
         sections.append(Section("Worst images", gallery=gallery))
@@ -97,27 +97,29 @@ def verify_sections(story: VerifyStory, title: str = "Variants") -> list[Section
 
 
 def variants_table(story: VerifyStory) -> Table:
-    """One row per variant and engine."""
+    """One row per variant and engine; frames per second only where whole frames were timed."""
+    has_fps = any(variant.fps is not None for variant in story.variants)
     metric = story.metric[0].upper() + story.metric[1:]
-    headers = ("Variant", "Engine", "Size", metric, "95 % interval", "Difference, points", "Agreement", "Median", "fps",
-               "Verdict")  # fmt: skip
-    return Table(headers, [_row(variant) for variant in story.variants], right=range(2, 9),
+    headers = ["Variant", "Engine", "Size", metric, "95 % interval", "Difference, points", "Agreement"]
+    headers += ["Frame", "fps", "Verdict"] if has_fps else ["Inference", "Verdict"]
+    rows = [_row(variant, has_fps=has_fps) for variant in story.variants]
+    return Table(headers, rows, right=range(2, len(headers) - 1),
                  caption=f"Limits: at most {100 * story.max_drop:.1f} points lower, "
-                         f"agreement of at least {percent(story.min_agreement)}.")  # fmt: skip
+                         f"agreement of at least {percent(story.min_agreement)}. "
+                         f"{'Frame' if has_fps else 'Inference'}: the median time of one.")  # fmt: skip
 
 
-def _row(variant: VariantResult) -> list[str]:
+def _row(variant: VariantResult, *, has_fps: bool) -> list[str]:
     difference = ""
     if variant.difference is not None:
         difference = points(variant.difference)
         if variant.difference_ci95 is not None:
             difference += f" ({points_interval(variant.difference_ci95)})"
-    rate = variant.fps or (1000 / variant.latency_ms if variant.latency_ms else None)
-    fps = f"{rate:,.0f}" if rate else "–"
+    rate = [f"{variant.fps:,.0f}" if variant.fps else "–"] if has_fps else []
     return [
         variant.name, variant.engine, size(variant.size_bytes), percent(variant.metric),
         percent_interval(variant.metric_ci95), difference or "reference",
-        "" if variant.agreement is None else percent(variant.agreement), milliseconds(variant.latency_ms), fps,
+        "" if variant.agreement is None else percent(variant.agreement), milliseconds(variant.latency_ms), *rate,
         variant.status,
     ]  # fmt: skip
 

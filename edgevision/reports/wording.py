@@ -34,7 +34,9 @@ def size(size_bytes: float) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """3.14159 → 3.14 ms, 31.4159 → 31.4 ms."""
+    """0.0314 → 0.031 ms, 3.14159 → 3.14 ms, 31.4159 → 31.4 ms."""
     if value is None or math.isnan(value):
         return "–"
+    if value < 0.1:
+        return f"{value:.3f} ms"
     return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"

@@ -49,7 +49,10 @@ def read_weights(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
         raise UsageError(f"class weights {path}", expected='an object of label to number, such as {"yellow": 5}')
     if unknown := sorted(set(document) - set(labels)):
         raise UsageError(f"class weights {path}: no label is called {unknown[0]!r}", expected=" | ".join(labels))
-    return tuple(float(document.get(label, 1.0)) for label in labels)
+    weights = tuple(float(document.get(label, 1.0)) for label in labels)
+    if not any(weights):
+        raise UsageError(f"class weights {path}: every class weighs 0", expected="at least one above 0")
+    return weights
 
 
 def _counts(dataset: Dataset) -> list[int]:

@@ -110,10 +110,17 @@ class TrainPlan:
             raise UsageError(f"strategy is {self.strategy!r}", expected=" | ".join(STRATEGIES))
         if self.preprocess is not None and self.preprocess.size is None:
             raise UsageError("the contract has no fixed output size", expected="a resize operation in it")
+        if self.preprocess is not None and self.preprocess.normalize is not None:
+            raise UsageError(
+                "the contract normalizes, and the network rescales 0..255 in its first layer",
+                expected="a contract without normalize",
+            )
+        if self.preprocess is not None and self.preprocess.layout != "NHWC":
+            raise UsageError("the contract's layout is NCHW", expected="no layout: networks are trained in NHWC")
         if self.is_complete:
             self.fit_plan(classes=2, class_weights=None)  # a wrong number is said before data is read
-        elif self.task is not None:
-            self.complete(self.task)
+        else:
+            self.complete(self.task or "segment")  # which takes every loss
 
     def contract(self, default_size: tuple[int, int]) -> Preprocess:
         """The preprocessing contract that the model is trained with."""
@@ -138,7 +145,8 @@ class TrainPlan:
             raise UsageError(f"task is {task!r}", expected=" | ".join(DEFAULTS))
         defaults = DEFAULTS[task]
         missing = {name: getattr(defaults, name) for name in BY_TASK if getattr(self, name) is None}
-        data = dataclasses.replace(self.data, augment=self.data.augment or defaults.augment)
+        augment = defaults.augment if self.data.augment is None else self.data.augment
+        data = dataclasses.replace(self.data, augment=augment)
         architecture = self.network.architecture or defaults.architecture
         network = dataclasses.replace(self.network, architecture=architecture)
         return dataclasses.replace(self, task=task, data=data, network=network, **missing)

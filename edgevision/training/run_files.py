@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision.runs import NewRun, RunDirectory, write_run
 from edgevision.training.checkpoint import EpochRecord
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from edgevision.data.dataset import Dataset
@@ -113,7 +113,9 @@ def _counts(dataset: Dataset, split: str) -> dict[str, int]:
     return {"images": sum(sample.split == split for sample in dataset.samples)}
 
 
-def open_run_data(run: RunDirectory, source: str | None = None) -> Dataset:
+def open_run_data(
+    run: RunDirectory, source: str | None = None, log: Callable[[str], None] = lambda text: None
+) -> Dataset:
     """The data that `run` was trained on, or the same at another place, `source`, with the run's splits.
 
     Raises:
@@ -121,14 +123,28 @@ def open_run_data(run: RunDirectory, source: str | None = None) -> Dataset:
         UsageError: its labels are not those of the run.
     """
     from edgevision.data.dataset import open_dataset
+    from edgevision.data.packages import FetchOptions
     from edgevision.data.splits import read_splits
 
-    dataset = open_dataset(source or str(run.record["data"]["source"]), run.spec.task)
+    dataset = open_dataset(source or _source_of(run), run.spec.task, options=FetchOptions(log=log))
     if dataset.labels != run.spec.labels:
         raise UsageError(
             f"the data's labels are {', '.join(dataset.labels)}", expected=f"the run's: {', '.join(run.spec.labels)}"
         )
     return read_splits(run.splits_path, dataset)
+
+
+def _source_of(run: RunDirectory) -> str:
+    """The name of the set, or the folder, wherever the command now runs."""
+    from edgevision.data.datasets import NAMED
+
+    data = run.record["data"]
+    if data["source"] in NAMED:
+        return str(data["source"])
+    folder = Path(str(data.get("root") or data["source"]))
+    if not folder.is_dir():
+        raise DataError(f"{folder}, which {run.path} was trained on, is not there", hint="say where it is: --data DATA")
+    return str(folder)
 
 
 def tool_versions() -> dict[str, str]:

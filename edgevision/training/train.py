@@ -9,10 +9,8 @@ from time import monotonic
 from typing import Any
 
 from edgevision.data.augment import Augmentation
-from edgevision.data.dataset import UNLABELLED, Dataset, open_dataset
-from edgevision.data.duplicates import NearDuplicate, near_duplicates
-from edgevision.data.pipeline import image_pipeline
-from edgevision.data.splits import split
+from edgevision.data.packages import FetchOptions
+from edgevision.data.pipeline import Cache, image_pipeline
 from edgevision.runs import NewRun, RunDirectory, check_writable
 from edgevision.tensorflow_setup import keras, tf
 from edgevision.training.architectures import Architecture, ArchitectureOptions, backbone_layers, find_architecture
@@ -20,30 +18,26 @@ from edgevision.training.class_weights import class_weights
 from edgevision.training.evaluate import Evaluation, evaluate
 from edgevision.training.fit import FitHooks, FitProgress, fit, make_deterministic
 from edgevision.training.fit_plan import FitPlan
+from edgevision.training.hooks import TrainHooks
 from edgevision.training.plan import TrainPlan
 from edgevision.training.run_files import Outcome, StageHistory, tool_versions, write_training_run
 from edgevision.training.strategy import Placement, place
 from edgevision.training.tensorboard import EventLog
+from edgevision.training.training_data import (
+    describe_duplicates,
+    find_duplicates,
+    fingerprint,
+    open_training_data,
+    split_counts,
+)
 from edgevision.training.unfinished import Target, UnfinishedTraining
 from edgevision.training.weights import load_weights
-from edgevision_runtime.errors import DataError
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
 from edgevision_runtime.types import ModelSpec
 
 RESUMED = 100_003  # a resumed training shuffles and augments anew, not as in its first epochs
 MOST_DUPLICATES = 100  # that run.json lists
-
-
-@dataclass(frozen=True)
-class TrainHooks:
-    """Whom a training tells what."""
-
-    log: Callable[[str], None] = lambda text: None
-    warn: Callable[[str], None] = lambda text: None
-    on_progress: Callable[[str, FitProgress], None] = lambda stage, progress: None
-    command: str = ""  # for run.json
-    tensorboard: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +78,16 @@ class _Training:
 
     def run(self) -> TrainResult:
         check_writable(self.target.output, force=self.target.force)
+        self._check_names()
         self.hooks.log(self.placement.describe())
-        self.dataset = self._open_data()
+        self.dataset = open_training_data(self.plan, self.hooks)
         self.plan = self.plan.complete(self.dataset.task)
         self.architecture = self._find_architecture()
         self.spec = self._make_spec()
-        self.duplicates = self._find_duplicates()
+        self.duplicates = find_duplicates(self.dataset, self.hooks) if self.placement.is_chief else []
         self.augmentation = Augmentation.parse(str(self.plan.data.augment))
         stages = self._stages()
-        if self.unfinished.prepare(self.plan, self.target):
+        if self.unfinished.prepare(self.plan, self.target, fingerprint(self.dataset)):
             self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
         elif self.target.resume:
             self.hooks.log("no checkpoint to resume from: starting at the first epoch")
@@ -110,29 +105,13 @@ class _Training:
         exported.set_weights(model.get_weights())  # on every worker: reading averages may need all of them
         return self._write(exported, histories) if self.placement.is_chief else TrainResult(exported, None, ())
 
-    def _open_data(self) -> Dataset:
-        plan = self.plan
-        dataset = open_dataset(plan.data.source, plan.task)
-        if dataset.task == UNLABELLED:
-            raise DataError(f"{plan.data.source} has no labels to learn from", expected="a folder per class, or masks")
-        dataset = split(dataset, plan.data.split_plan(plan.seed))
-        counts = {name: sum(s.split == name for s in dataset.samples) for name in ("train", "val", "test")}
-        self.hooks.log(
-            f"{plan.data.source}: to {dataset.task}, {len(dataset.labels)} classes, "
-            + ", ".join(f"{count} {name}" for name, count in counts.items())
-        )
-        for skipped in dataset.skipped:
-            self.hooks.warn(f"skipped {skipped.reason}")
-        return dataset
-
-    def _find_duplicates(self) -> list[NearDuplicate]:
-        """Before the training, so that one can stop it and split anew."""
-        if not self.placement.is_chief:
-            return []
-        pairs = near_duplicates(self.dataset)
-        if pairs:
-            self.hooks.warn(_describe_duplicates(self.dataset, pairs))
-        return pairs
+    def _check_names(self) -> None:
+        """Refuse an unknown augmentation or architecture before data is read."""
+        task: Any = self.plan.task
+        if self.plan.data.augment is not None:
+            Augmentation.parse(self.plan.data.augment)
+        if self.plan.network.architecture is not None:
+            find_architecture(self.plan.network.architecture, task)
 
     def _find_architecture(self) -> Architecture:
         task: Any = self.dataset.task
@@ -151,6 +130,7 @@ class _Training:
         plan, dataset = self.plan, self.dataset
         choice = str(plan.class_weights)
         weights = class_weights(choice, dataset)
+        self.given_weights = weights if choice not in ("balanced", "none") else None
         if weights:
             shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(dataset.labels, weights, strict=True))
             self.hooks.log(f"class weights ({choice}): {shown}")
@@ -165,7 +145,9 @@ class _Training:
         with self._precision(), self.placement.strategy.scope():
             model = self.architecture.build(self._options())
             if self.plan.network.weights:
-                loaded = load_weights(model, self.architecture.name, self.plan.network.weights)
+                loaded = load_weights(
+                    model, self.architecture.name, self.plan.network.weights, FetchOptions(log=self.hooks.log)
+                )
                 for line in loaded.describe():
                     self.hooks.log(line)
             histories = [self._fit_stage(model, stage, number) for number, stage in enumerate(stages)]
@@ -174,7 +156,10 @@ class _Training:
     def _fit_stage(self, model: Any, stage: _Stage, number: int) -> StageHistory:
         _set_frozen(model, is_frozen=stage.is_frozen, keeps_statistics=self.plan.network.freeze)
         checkpoints = self.unfinished.checkpoints(stage.name)
-        seed = self.plan.seed + number + RESUMED * checkpoints.epochs_done()
+        done = checkpoints.epochs_done()
+        if done:
+            self.hooks.log(f"{stage.name}: {done} of {stage.plan.epochs} epochs are done")
+        seed = self.plan.seed + number + RESUMED * done
         train_data = self._pipeline("train", self.augmentation, seed)
         val_data = self._pipeline("val", None, None)
         listeners: list[Callable[[FitProgress], None]] = [lambda progress: self.hooks.on_progress(stage.name, progress)]
@@ -198,7 +183,10 @@ class _Training:
 
     def _pipeline(self, name: str, augmentation: Augmentation | None, seed: int | None) -> Any:
         samples = self.dataset.of_split(name)
-        data = image_pipeline(samples, self.spec, batch=self._batch, augment=augmentation, shuffle_seed=seed)
+        cache = Cache(
+            log=self.hooks.log, on_prepared=lambda done, total: self.hooks.on_images(f"preparing {name}", done, total)
+        )
+        data = image_pipeline(samples, self.spec, self._batch, augment=augmentation, shuffle_seed=seed, cache=cache)
         return self.placement.distributable(data)
 
     @contextmanager
@@ -216,13 +204,14 @@ class _Training:
             keras.mixed_precision.set_global_policy("float32")
 
     def _write(self, model: Any, histories: list[StageHistory]) -> TrainResult:
+        self.hooks.log("judging the best epoch's weights")
         splits = [name for name in ("val", "test") if any(s.split == name for s in self.dataset.samples)]
         evaluations = tuple(
             evaluate(model, self.spec, self.dataset.of_split(name), name, self._batch) for name in splits
         )
         duplicates = self.duplicates
         notes = [f"Trained in {monotonic() - self.started_s:.0f} s, {self.placement.describe()}."]
-        notes += [_describe_duplicates(self.dataset, duplicates)] if duplicates else []
+        notes += [describe_duplicates(self.dataset, duplicates)] if duplicates else []
         notes += [f"Skipped: {one.reason}" for one in self.dataset.skipped]
         record = self._record(model, histories)
         new = NewRun(self.target.output, self.spec, record, force=self.target.force)
@@ -234,7 +223,7 @@ class _Training:
         dataset, network, duplicates = self.dataset, self.plan.network, self.duplicates
         return {
             "command": self.hooks.command,
-            "arguments": self.plan.to_json(),
+            "arguments": {**self.plan.to_json(), "class_weight_values": self.given_weights},
             "stage": "trained",
             "parent": None,
             "seed": self.plan.seed,
@@ -246,9 +235,9 @@ class _Training:
             },
             "data": {
                 "source": self.plan.data.source,
-                "root": str(dataset.root),
+                "root": str(dataset.root.absolute()),
                 "augment": self.plan.data.augment,
-                "images": {name: sum(s.split == name for s in dataset.samples) for name in ("train", "val", "test")},
+                "images": split_counts(dataset),
                 "skipped": [{"path": str(one.path), "reason": one.reason} for one in dataset.skipped],
                 "near_duplicates": {
                     "pairs": len(duplicates),
@@ -271,12 +260,3 @@ def _set_frozen(model: Any, *, is_frozen: bool, keeps_statistics: bool) -> None:
     for layer in backbone_layers(model):
         is_kept = keeps_statistics and isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = not is_frozen and not is_kept
-
-
-def _describe_duplicates(dataset: Dataset, pairs: list[NearDuplicate]) -> str:
-    first = pairs[0]
-    return (
-        f"{len(pairs)} near-duplicates across splits (run.json lists the nearest), such as "
-        f"{dataset.relative(first.first)} and "
-        f"{dataset.relative(first.second)}; --group-by keeps what belongs together on one side"
-    )

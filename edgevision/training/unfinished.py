@@ -44,7 +44,7 @@ class UnfinishedTraining:
     @property
     def has_checkpoints(self) -> bool:
         """Whether an epoch was finished here."""
-        return any(self.path.glob("*/epoch-*"))
+        return any(self.path.glob("**/epoch-*"))
 
     @property
     def tensorboard(self) -> Path:
@@ -55,14 +55,17 @@ class UnfinishedTraining:
         """The checkpoints of one stage."""
         return CheckpointFolder(self.path / stage, keep=self.keep, agree=self.agree)
 
-    def prepare(self, plan: TrainPlan, target: Target) -> bool:
-        """Make the folder ready for `plan`; returns whether there is something to go on with.
+    def prepare(self, plan: TrainPlan, target: Target, images: str = "") -> bool:
+        """Make the folder ready for `plan` on the divided `images` (their fingerprint).
+
+        Returns whether there is something to go on with.
 
         Raises:
-            UsageError: an interrupted training lies here and nobody said what to do with it, or it had another plan.
+            UsageError: an interrupted training lies here and nobody said what to do with it, or it had another plan
+                or other images.
         """
         if self.has_checkpoints and target.resume:
-            if differing := plan_differences(self._read_plan(), _plain(plan)):
+            if differing := plan_differences(self._read_plan(), _plain(plan, images)):
                 raise UsageError(
                     f"the interrupted training in {self.path} had another plan ({', '.join(differing)})",
                     expected="the same flags with --resume",
@@ -75,7 +78,7 @@ class UnfinishedTraining:
             )
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True)
-        write_text(self.path / "plan.json", json.dumps(_plain(plan), indent=2) + "\n")
+        write_text(self.path / "plan.json", json.dumps(_plain(plan, images), indent=2) + "\n")
         return False
 
     def delete(self) -> None:
@@ -92,7 +95,7 @@ class UnfinishedTraining:
         return document
 
 
-def _plain(plan: TrainPlan) -> dict[str, Any]:
+def _plain(plan: TrainPlan, images: str) -> dict[str, Any]:
     """The plan as JSON gives it back."""
-    document: dict[str, Any] = json.loads(json.dumps(plan.to_json()))
+    document: dict[str, Any] = json.loads(json.dumps({**plan.to_json(), "images": images}))
     return document

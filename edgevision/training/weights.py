@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from edgevision.data.packages import INTO_USER_CACHE, FetchOptions
+from edgevision.runs import RunDirectory
 from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures import is_backbone, is_head
 from edgevision.training.imagenet import WEIGHTS, LayerWeights, PretrainedWeights
 from edgevision.training.load import load_model
 from edgevision_runtime.errors import ModelError, UsageError
 
+WRAPPERS = ("Quantize", "PruneLowMagnitude")  # QuantizeWrapperV2 of tfmot, QuantizedLayer of edgevision …
 LEAST_SHARE = 0.5
 """Share of the backbone's layers below which the weights are of another architecture."""
 
@@ -65,7 +67,7 @@ def load_weights(
         name, licence, arrays = pretrained.name, pretrained.licence, pretrained.read(options)
     else:
         path = Path(source)
-        name, licence, arrays = str(source), "", _layers_of(load_model(path))
+        name, licence, arrays = f"{source}{_made_with(path)}", "", _layers_of(load_model(path))
     return apply_weights(model, arrays, name, licence)
 
 
@@ -96,9 +98,16 @@ def _registered(architecture: str, source: str) -> PretrainedWeights | None:
     )
 
 
+def _made_with(path: Path) -> str:
+    """What a run directory says of its network, such as ` (resnet8, width 1)`."""
+    made = RunDirectory.open(path).record.get("architecture", {}) if path.is_dir() else {}
+    width = f", width {made['width']:g}" if "width" in made else ""
+    return f" ({made['name']}{width})" if "name" in made else ""
+
+
 def _layers_of(model: keras.Model) -> LayerWeights:
-    """Return the arrays by layer name; a wrapper of tfmot (`quant_X`, `prune_low_magnitude_X`) is refused by name."""
-    wrapped = [layer.name for layer in model.layers if layer.name.startswith(("quant_", "prune_low_magnitude_"))]
+    """Return the arrays by layer name; a quantizing or pruning wrapper around a layer is refused by name."""
+    wrapped = [layer.name for layer in model.layers if type(layer).__name__.startswith(WRAPPERS)]
     if wrapped:
         raise ModelError(
             f"the weights are of a wrapped model ({wrapped[0]})",

@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.overlay import Overlay
 from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
 
 MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
 # Okabe & Ito's colours, told apart by the colour-blind, in BGR; class 0 (background) is left as it is.
 PALETTE = ((0, 0, 0), (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213))
-UNSEEN = 255  # of a placed mask: pixels that the model never saw
+MOST_NAMED = 4  # classes in a caption, the largest first
+LEAST_SHARE = 0.005  # less is 0 % in a caption
+FONT_SIZES = (0.6, 0.5, 0.4, 0.35)  # as wanted, down to the smallest that can be read
 
 
-def annotate(frame: Frame, prediction: Prediction, preprocess: Preprocess) -> Image:
-    """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
-    import cv2
+class Annotator:
+    """Draws the predictions of one stream; keeps what does not change from frame to frame."""
 
-    image = frame.image
-    if isinstance(prediction, Segmentation):
-        image = overlay(image, prediction.mask, preprocess)
-    scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
-    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
-    return caption(enlarged, describe(prediction))
+    def __init__(self, preprocess: Preprocess) -> None:
+        self._overlay = Overlay(preprocess, PALETTE)
+
+    def __call__(self, frame: Frame, prediction: Prediction) -> Image:
+        """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
+        cv2 = opencv()
+        image = frame.image
+        if isinstance(prediction, Segmentation):
+            image = self._overlay(image, prediction.mask)
+        scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
+        enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
+        return caption(enlarged, describe(prediction))
 
 
 def describe(prediction: Prediction) -> str:
     """The answer in a few words."""
     if isinstance(prediction, Classification):
         return f"{prediction.label} {prediction.score:.0%}"
-    shown = list(prediction.shares.items())[1:]
-    return "  ".join(f"{label} {share:.0%}" for label, share in shown)
-
-
-def overlay(image: Image, mask: Image, preprocess: Preprocess, *, opacity: float = 0.45) -> Image:
-    """A copy of the frame with each class but the first in its colour."""
-    import numpy as np
-
-    placed = preprocess.place_mask(mask, *image.shape[:2], fill=UNSEEN)
-    blended = image.copy()
-    for index in range(1, int(mask.max()) + 1):
-        colour = np.array(PALETTE[1 + (index - 1) % (len(PALETTE) - 1)], np.float32)
-        where = placed == index
-        blended[where] = (image[where] * (1 - opacity) + colour * opacity).astype(np.uint8)
-    return blended
+    background, *others = prediction.shares.items()
+    seen = sorted((entry for entry in others if entry[1] >= LEAST_SHARE), key=lambda entry: -entry[1])
+    return "  ".join(f"{label} {share:.0%}" for label, share in seen[:MOST_NAMED] or [background])
 
 
 def caption(image: Image, text: str) -> Image:
-    """A copy with a line of text on a dark strip under the picture; wide enough for the text."""
-    import cv2
+    """A copy with a line of text on a dark strip under the picture; a long one is made smaller first, then wider."""
+    cv2 = opencv()
     import numpy as np
 
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.6
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    fitting = (size for size in FONT_SIZES if cv2.getTextSize(text, font, size, 1)[0][0] + 16 <= image.shape[1])
+    size = next(fitting, FONT_SIZES[-1])
     (width, height), baseline = cv2.getTextSize(text, font, size, 1)
     strip = height + baseline + 12
     canvas = np.full((image.shape[0] + strip, max(image.shape[1], width + 16), 3), 32, np.uint8)

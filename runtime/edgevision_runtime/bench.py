@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import ENGINES, engines_for, installed_version
-from edgevision_runtime.errors import EdgeVisionError, MissingDependency, ModelError, UsageError
+from edgevision_runtime.engines import ENGINES, engines_for, require_engine
+from edgevision_runtime.errors import EdgeVisionError, ModelError, UsageError, did_you_mean
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.report import Check, Finding, Report, Stopwatch, environment, file_input, read_report, verdict
 from edgevision_runtime.types import Variant
 
@@ -44,7 +45,7 @@ class BenchPlan:
     def __post_init__(self) -> None:
         for name in self.engines or ():
             if name not in ENGINES:
-                raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES))
+                raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES), hint=did_you_mean(name, ENGINES))
         if self.runs < 1 or self.warmup < 0 or not self.threads or min(self.threads) < 1:
             raise UsageError("bench needs at least one run, one thread and no negative warm-up")
 
@@ -102,9 +103,11 @@ def bench(bundle: Bundle, plan: BenchPlan, advance: Advance = lambda note: None)
     """Measure every variant on every engine present with every number of threads.
 
     Raises:
-        MissingDependency: an engine that the plan names is not installed.
-        ModelError: a variant that the plan names is not in the bundle, or nothing ran at all.
+        MissingDependency: OpenCV or an engine that the plan names is not installed.
+        UsageError: a variant that the plan names is not in the bundle.
+        ModelError: nothing ran at all.
     """
+    opencv()  # the contract needs it in every process: say so once
     measurements, skipped = [], []
     for job in jobs(bundle, plan):
         try:
@@ -130,11 +133,7 @@ class Job:
 def jobs(bundle: Bundle, plan: BenchPlan) -> list[Job]:
     """What `bench` will measure, in order."""
     for name in plan.engines or ():
-        if installed_version(name) is None:
-            kind = ENGINES[name]
-            raise MissingDependency(
-                f"engine {name} is not installed", hint=f'pip install "edgevision-runtime[{kind.extra}]"'
-            )
+        require_engine(name)
     chosen = bundle.variants if plan.variants is None else tuple(bundle.variant(name) for name in plan.variants)
     return [
         Job(variant, engine, threads)
@@ -146,15 +145,8 @@ def jobs(bundle: Bundle, plan: BenchPlan) -> list[Job]:
 
 
 def compare(measurements: Sequence[Measurement], baseline: Baseline) -> tuple[list[Check], list[Finding]]:
-    """Hold measurements against an earlier report, like with like; what stands on one side only is a finding.
-
-    Raises:
-        UsageError: the baseline is not a report of `bench`.
-    """
-    old = read_report(baseline.path)
-    if old.command != "bench":
-        raise UsageError(f"{baseline.path} is a report of {old.command!r}", expected="one that bench --report wrote")
-    before = {row["key"]: row for row in old.metrics.get("measurements", [])}
+    """Hold measurements against an earlier report, like with like; what stands on one side only is a finding."""
+    before = {row["key"]: row for row in baseline.report.metrics.get("measurements", [])}
     now = {measurement.key: measurement for measurement in measurements}
     checks = [
         Check.judged(f"{key}/{name}", getattr(now[key], name), "<=", before[key][name] * (1 + baseline.max_regress))
@@ -164,7 +156,7 @@ def compare(measurements: Sequence[Measurement], baseline: Baseline) -> tuple[li
     ]
     findings = [Finding("W401", f"{key} is not in the baseline") for key in now if key not in before]
     findings += [Finding("W402", f"{key} is in the baseline and was not measured") for key in before if key not in now]
-    findings += _other_machine(old)
+    findings += _other_machine(baseline.report)
     return checks, findings
 
 
@@ -173,17 +165,29 @@ class Baseline:
     """An earlier report of `bench`, and by how much a number may have grown since."""
 
     path: Path
+    report: Report
     max_regress: float = 0.1
+
+
+def read_baseline(path: Path | None, max_regress: str) -> Baseline | None:
+    """The baseline in a file, when there is one.
+
+    Raises:
+        UsageError: it is not a report of `bench`, or `max_regress` is neither `10%` nor `0.1`.
+    """
+    share = parse_regress(max_regress)
+    if path is None:
+        return None
+    report = read_report(path)
+    if report.command != "bench":
+        raise UsageError(f"{path} is a report of {report.command!r}", expected="one that bench --report wrote")
+    return Baseline(path, report, share)
 
 
 def bench_report(
     bundle: Bundle, measured: Bench, watch: Stopwatch, baseline: Baseline | None = None, also: Sequence[Check] = ()
 ) -> Report:
-    """The envelope of a measurement, compared with a baseline when there is one; `also` are further checks.
-
-    Raises:
-        UsageError: the baseline is not a report of `bench`.
-    """
+    """The envelope of a measurement, compared with a baseline when there is one; `also` are further checks."""
     checks, findings = ([], []) if baseline is None else compare(measured.measurements, baseline)
     inputs: dict[str, Any] = {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}}
     if baseline is not None:

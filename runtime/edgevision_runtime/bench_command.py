@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgevision_runtime.cli_main import say
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def bench(bundle_path: Path, output_format: str, quiet: bool, **options: Any) ->
     for finding in report.warnings:
         click.echo(f"warning: {finding.code} {finding.message}", err=True)
     document = json.dumps(report.to_json(), indent=2)
-    click.echo(document if output_format == "json" else bench_text(measured, report.checks))
+    say(document if output_format == "json" else bench_text(measured, report.checks))
     if options["report"]:
         report.write(options["report"])
     return report.exit_code
@@ -85,8 +86,11 @@ def bench_plan(options: dict[str, Any]) -> BenchPlan:
 
 
 def bench_baseline(options: dict[str, Any]) -> Baseline | None:
-    """The baseline that the options state; None without one."""
-    from edgevision_runtime.bench import Baseline, parse_regress
+    """The baseline that the options state, read before anything is measured; None without one.
 
-    max_regress = parse_regress(options["max_regress"])
-    return Baseline(options["baseline"], max_regress) if options["baseline"] else None
+    Raises:
+        UsageError: it is not a report of `bench`, or --max-regress is no share.
+    """
+    from edgevision_runtime.bench import read_baseline
+
+    return read_baseline(options["baseline"], options["max_regress"])

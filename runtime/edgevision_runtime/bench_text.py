@@ -23,7 +23,7 @@ def bench_text(measured: Bench, checks: Sequence[Check]) -> str:
     lines.append("mean and percentiles: inference alone; frame, fps: contract + inference + postprocess of 640×480")
     for check in checks:
         if check.status != "pass":
-            lines.append(f"{check.status}: {check.id} is {check.value:.4g}, limit {check.op} {check.limit:.4g}")
+            lines.append(f"{check.status}: {check.id} is {check.value:.6g}, limit {check.op} {check.limit:.6g}")
     return "\n".join(lines)
 
 

@@ -14,12 +14,13 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from edgevision_runtime import signing
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import BundleError, EdgeVisionError, ModelError
+from edgevision_runtime.errors import BundleError, EdgeVisionError, UsageError, did_you_mean
 from edgevision_runtime.manifest import MEMBER as MANIFEST
 from edgevision_runtime.manifest import Manifest, manifest_from_bytes
 from edgevision_runtime.postprocess import Postprocess
@@ -38,28 +39,34 @@ class Bundle:
     """A checked bundle, held in memory: what was hashed is what is used, whatever happens to the file later."""
 
     path: Path
-    sha256: str  # of the whole file
     manifest: Manifest
     spec: ModelSpec
     signed_by: str | None  # fingerprint of the key whose signature was checked
-    _contents: dict[str, bytes] = field(repr=False)
+    _content: bytes = field(repr=False)  # the whole file
+    _contents: dict[str, bytes | memoryview] = field(repr=False)  # of each member; views of the file
 
     @classmethod
     def open(cls, path: Path | str, *, public_key: Path | None = None, require_signature: bool = False) -> Bundle:
         """Read and check a bundle; with `public_key` its signature too.
 
         Raises:
+            UsageError: no such file.
             BundleError: names the member, what is wrong with it and what was expected.
         """
         path = Path(path)
         content = _read(path)
-        contents = _members(content)
+        contents = _split(content, path.name)
         manifest = _check_declared(contents)
-        signed_by = signing.check(contents, public_key=public_key, is_required=require_signature)
+        signed_by = signing.check(_signed(contents), public_key=public_key, is_required=require_signature)
         spec = _spec(manifest, contents)
         for variant in manifest.variants:
             _check_tensors(variant, spec)
-        return cls(path, hashlib.sha256(content).hexdigest(), manifest, spec, signed_by, contents)
+        return cls(path, manifest, spec, signed_by, content, dict(contents))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the whole file. Each member has been checked by its own; `run` does not wait for this one too."""
+        return hashlib.sha256(self._content).hexdigest()
 
     @property
     def name(self) -> str:
@@ -89,7 +96,7 @@ class Bundle:
         """
         if member not in self._contents:
             raise BundleError(member, "not in the bundle", expected="a member that `unzip -l` shows")
-        return self._contents[member]
+        return bytes(self._contents[member])
 
     def read_json(self, member: str) -> Any:
         """A member as JSON."""
@@ -102,16 +109,20 @@ class Bundle:
         """The variant called `name`, such as `int8.tflite`.
 
         Raises:
-            ModelError: there is none.
+            UsageError: there is none.
         """
-        for variant in self.variants:
-            if variant.name == name:
-                return variant
-        raise ModelError(f"no variant {name!r}", expected=" | ".join(v.name for v in self.variants))
+        names = [variant.name for variant in self.variants]
+        if name not in names:
+            raise UsageError(f"no variant {name!r}", expected=" | ".join(names), hint=did_you_mean(name, names))
+        return self.variants[names.index(name)]
 
 
 def _read(path: Path) -> bytes:
+    if not path.exists():
+        raise UsageError(f"{path} is not there", expected="an .evb bundle")
     try:
+        if not path.is_file():  # a pipe or a device may never end
+            raise BundleError(path.name, "not a file", expected="an .evb file")
         size_bytes = path.stat().st_size
         if size_bytes > MAX_BUNDLE_BYTES:
             raise BundleError(path.name, f"{size_bytes} bytes", expected=f"at most {MAX_BUNDLE_BYTES}")
@@ -120,17 +131,17 @@ def _read(path: Path) -> bytes:
         raise BundleError(path.name, f"cannot be read ({error.strerror})", expected="an .evb file") from error
 
 
-def _members(content: bytes) -> dict[str, bytes]:
-    """Every member's bytes, after the checks of names and storage."""
+def _split(content: bytes, name: str) -> dict[str, memoryview]:
+    """Every member as a view of the file, after the checks of names and storage."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
             _check_entries(entries, content)
-            return {entry.filename: archive.read(entry) for entry in entries}
+            return {entry.filename: _data(entry, content) for entry in entries}
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OSError) as error:
-        raise BundleError("bundle", f"not a whole ZIP file ({error})", expected="an .evb file") from error
+        raise BundleError(name, f"not a whole ZIP file ({error})", expected="an .evb file") from error
     except (RuntimeError, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
-        raise BundleError("bundle", f"a broken ZIP file ({error})", expected="an .evb file") from error
+        raise BundleError(name, f"a broken ZIP file ({error})", expected="an .evb file") from error
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], content: bytes) -> None:
@@ -170,16 +181,32 @@ def _end_of(entry: zipfile.ZipInfo, content: bytes) -> int:
     start = entry.header_offset + LOCAL_HEADER.size
     if fields[0] != b"PK\3\4" or content[start : start + name_length] != entry.filename.encode():
         raise BundleError(entry.filename, "its local header names another file", expected="the same name")
+    if fields[6] != entry.CRC:
+        raise BundleError(entry.filename, "two CRCs", expected="its local header and the directory to agree")
     return int(start + name_length + extra_length + entry.file_size)
 
 
-def _check_declared(contents: dict[str, bytes]) -> Manifest:
+def _data(entry: zipfile.ZipInfo, content: bytes) -> memoryview:
+    """A member's data where it lies; of an entry that `_check_entries` has passed."""
+    end = _end_of(entry, content)
+    data = memoryview(content)[end - entry.file_size : end]
+    is_hashed = entry.filename not in (MANIFEST, signing.MEMBER)  # the others' sha256 says more than a CRC
+    if len(data) != entry.file_size or not (is_hashed or zlib.crc32(data) == entry.CRC):
+        raise zipfile.BadZipFile(f"Bad CRC-32 for file {entry.filename!r}")
+    return data
+
+
+def _signed(contents: dict[str, memoryview]) -> dict[str, bytes]:
+    return {name: bytes(contents[name]) for name in (MANIFEST, signing.MEMBER) if name in contents}
+
+
+def _check_declared(contents: dict[str, memoryview]) -> Manifest:
     for member in REQUIRED:
         if member not in contents:
             raise BundleError(member, "missing", expected="every bundle to have one")
     if len(contents[MANIFEST]) > MAX_TEXT_BYTES:
         raise BundleError(MANIFEST, f"{len(contents[MANIFEST])} bytes", expected=f"at most {MAX_TEXT_BYTES}")
-    manifest = manifest_from_bytes(contents[MANIFEST])
+    manifest = manifest_from_bytes(bytes(contents[MANIFEST]))
     for member, declared in manifest.members.items():
         if member not in contents:
             raise BundleError(member, "declared in the manifest but missing", expected="its data")
@@ -195,17 +222,17 @@ def _check_declared(contents: dict[str, bytes]) -> Manifest:
     return manifest
 
 
-def _spec(manifest: Manifest, contents: dict[str, bytes]) -> ModelSpec:
+def _spec(manifest: Manifest, contents: dict[str, memoryview]) -> ModelSpec:
     """What the bundle means; labels.txt, the manifest and the contract must agree."""
     member = "labels.txt"
     try:
-        labels = contents[member].decode("utf-8").splitlines()
+        labels = bytes(contents[member]).decode("utf-8").splitlines()
         if tuple(labels) != manifest.labels:
             raise BundleError(member, f"{len(labels)} labels", expected="the manifest's labels, in its order")
         member = "preprocess.json"
-        preprocess = Preprocess.from_json(json.loads(contents[member]))
+        preprocess = Preprocess.from_json(json.loads(bytes(contents[member])))
         member = "postprocess.json"
-        postprocess = Postprocess.from_json(json.loads(contents[member]))
+        postprocess = Postprocess.from_json(json.loads(bytes(contents[member])))
         member = MANIFEST
         return make_spec(manifest.task, manifest.labels, preprocess, postprocess)
     except BundleError:
@@ -221,7 +248,12 @@ def _check_tensors(variant: Variant, spec: ModelSpec) -> None:
         raise BundleError(
             variant.path, f"{len(variant.outputs)} outputs", expected=f"at least {head.output + 1} (postprocess.json)"
         )
-    classes = head.classes(variant.outputs[head.output].shape)
+    shape = variant.outputs[head.output].shape
+    if head.head == "segment" and len(shape) not in (3, 4):
+        raise BundleError(
+            variant.path, f"an output of {list(shape)}", expected=f"a mask, {head.layout} with a batch axis"
+        )
+    classes = head.classes(shape)
     if classes != len(spec.labels):
         raise BundleError(variant.path, f"an output of {classes} classes", expected=f"{len(spec.labels)} (labels.txt)")
     model_input = variant.inputs[0]

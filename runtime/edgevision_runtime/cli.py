@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,12 @@ import click
 
 from edgevision_runtime import __version__
 from edgevision_runtime.bench_command import bench
-from edgevision_runtime.errors import CheckFailed, UsageError
+from edgevision_runtime.cli_main import SuggestingGroup, end_process, run_command, say, stop_on_signals
+from edgevision_runtime.errors import CheckFailed
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
+    from edgevision_runtime.cameras.options import CameraOptions
     from edgevision_runtime.selftest import SelftestResult
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
@@ -26,7 +28,7 @@ FORMAT = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=SuggestingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgevision-runtime")
 def edgevision_runtime() -> None:
     """Run verified vision bundles on this device."""
@@ -41,19 +43,22 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
     bundle = _open(bundle_path, public_key)
     document = _describe(bundle)
     if output_format == "json":
-        click.echo(json.dumps(document, indent=2))
+        say(json.dumps(document, indent=2))
         return
-    click.echo(f"{bundle.name} {bundle.version} · {bundle.spec.task} · {len(bundle.spec.labels)} labels")
-    click.echo(f"file      {bundle_path} ({bundle_path.stat().st_size / 1e6:.2f} MB)\nsha256    {bundle.sha256}")
-    click.echo(f"signed    {bundle.signed_by or document['signature']}")
-    click.echo(f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}")
-    click.echo(f"contract  {document['contract']}")
-    click.echo(f"golden    {document['golden_vectors']} vectors\n\nvariants")
-    for entry in document["variants"]:
-        click.echo(
-            f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
-            f"  {entry['operators']} operators"
-        )
+    lines = [
+        f"{bundle.name} {bundle.version} · {bundle.spec.task} · {len(bundle.spec.labels)} labels",
+        f"file      {bundle_path} ({bundle_path.stat().st_size / 1e6:.2f} MB)\nsha256    {bundle.sha256}",
+        f"signed    {bundle.signed_by or document['signature']}",
+        f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}",
+        f"contract  {document['contract']}",
+        f"golden    {document['golden_vectors']} vectors\n\nvariants",
+    ]
+    lines += [
+        f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
+        f"  {entry['operators']} operators"
+        for entry in document["variants"]
+    ]
+    say("\n".join(lines))
 
 
 @edgevision_runtime.command()
@@ -62,14 +67,19 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
 @FORMAT
 @click.option("--variant", help="Only this variant, such as int8.tflite.")
 @click.option("--engine", help="Only this engine: litert, tflite or onnx.")
-def selftest(
-    bundle_path: Path, public_key: Path | None, output_format: str, variant: str | None, engine: str | None
-) -> None:
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result as JSON.")
+def selftest(bundle_path: Path, public_key: Path | None, output_format: str, report: Path | None, **only: Any) -> None:
     """Recompute the bundle's golden vectors on this machine; exit 1 when anything differs."""
+    from edgevision_runtime.report import Stopwatch
     from edgevision_runtime.selftest import selftest as prove
+    from edgevision_runtime.selftest import selftest_report
 
-    result = prove(_open(bundle_path, public_key), variant=variant, engine=engine)
+    watch = Stopwatch()
+    bundle = _open(bundle_path, public_key)
+    result = prove(bundle, variant=only["variant"], engine=only["engine"])
     _show_selftest(result, output_format)
+    if report is not None:
+        selftest_report(bundle, result, watch).write(report)
     if not result.has_passed:
         raise CheckFailed("selftest failed", hint="do not put this bundle live on this machine")
 
@@ -77,7 +87,7 @@ def selftest(
 @edgevision_runtime.command()
 @BUNDLE
 @PUBLIC_KEY
-@click.option("--source", required=True, help="A device number, v4l2:///dev/video0, a video, a folder or a glob.")
+@click.option("--source", required=True, help="A camera, stream, video, folder or glob; see docs/cameras.md.")
 @click.option("--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, display; repeat.")
 @click.option("--variant", help="Which variant, such as int8.tflite; default: the bundle's own choice.")
 @click.option("--engine", help="litert, tflite or onnx; default: the first that is installed.")
@@ -87,44 +97,47 @@ def selftest(
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many results.")
 @click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
 @click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
+@click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
+@click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
     from edgevision_runtime.cameras import open_camera
-    from edgevision_runtime.cli_main import stop_on_signals
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.predictor import Predictor, choose
-    from edgevision_runtime.report import redact
-    from edgevision_runtime.sinks import open_sink
+    from edgevision_runtime.redact import redact
+    from edgevision_runtime.sinks import Stream, open_sinks
 
     bundle = _open(bundle_path, public_key)
     choice = choose(bundle, variant=options["variant"], engine=options["engine"])
     with (
         stop_on_signals() as stop,
         Predictor(bundle, choice, threads=options["threads"]) as predictor,
-        open_camera(options["source"], fps=options["fps"]) as camera,
+        open_camera(options["source"], options=_camera_options(options, quiet)) as camera,
+        open_sinks(
+            options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps), force=options["force"]
+        ) as sinks,
     ):
-        engine = predictor.engine
+        title, engine = f"{bundle.name} {bundle.version}", predictor.engine
+        del bundle  # what else it holds need not stay in memory
         policy = options["policy"] or ("latest" if camera.is_live else "every")
         if not quiet:
             click.echo(
-                f"{bundle.name} {bundle.version}, {choice.variant.name} on {engine.name} {engine.version} "
+                f"{title}, {choice.variant.name} on {engine.name} {engine.version} "
                 f"({engine.kernels}; {choice.reason}), source {redact(options['source'])}, policy {policy}",
                 err=True,
             )
-        sinks = [open_sink(text, bundle.spec.preprocess) for text in options["sinks"] or ("jsonl",)]
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
         summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
-        unreadable = getattr(camera, "unreadable", [])
     if not quiet:
         click.echo(
             f"{summary.inferred} results from {summary.captured} frames in {summary.duration_s:.1f} s "
             f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.dropped}, "
-            f"too old {summary.too_old}, unreadable {len(unreadable)}",
+            f"too old {summary.too_old}, unreadable {len(camera.unreadable)}",
             err=True,
         )
-    for path in unreadable:
-        click.echo(f"warning: {path} could not be decoded and was skipped", err=True)
+    for what in camera.unreadable:
+        click.echo(f"warning: {redact(what)}", err=True)
     if stop.is_interrupt:
         raise KeyboardInterrupt
 
@@ -132,18 +145,28 @@ def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any)
 edgevision_runtime.add_command(bench)
 
 
+def _camera_options(options: dict[str, Any], is_quiet: bool) -> CameraOptions:
+    """What the flags ask of a camera; it tells on stderr when it is lost and when it is back."""
+    from edgevision_runtime.cameras.events import StateChange
+    from edgevision_runtime.cameras.options import CameraOptions
+
+    def tell(event: object) -> None:
+        if isinstance(event, StateChange) and not is_quiet:
+            click.echo(f"{event.source}: {event.state}{f' ({event.reason})' if event.reason else ''}", err=True)
+
+    return CameraOptions(fps=options["fps"], give_up_after_s=options["give_up_after"], on_event=tell)
+
+
 def main() -> None:
     """Run the command line; an expected failure is one line on stderr and its exit code."""
-    from edgevision_runtime.cli_main import run_command
-
-    sys.exit(run_command(edgevision_runtime, "edgevision-runtime"))
+    # nothing here uses the threads that OpenBLAS starts when numpy is imported: a third of the time to a prediction
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    end_process(run_command(edgevision_runtime, "edgevision-runtime"))
 
 
 def _open(path: Path, public_key: Path | None) -> Bundle:
     from edgevision_runtime.bundle import Bundle
 
-    if not path.exists():
-        raise UsageError(f"{path} is not there", expected="an .evb bundle")
     return Bundle.open(path, public_key=public_key, require_signature=public_key is not None)
 
 
@@ -183,17 +206,17 @@ def _show_selftest(result: SelftestResult, output_format: str) -> None:
     if output_format == "json":
         from dataclasses import asdict
 
-        click.echo(json.dumps({"passed": result.has_passed, **asdict(result)}, indent=2))
+        say(json.dumps({"passed": result.has_passed, **asdict(result)}, indent=2))
         return
     state = "as recorded" if not result.contract_failures else "NOT as recorded"
-    click.echo(f"contract: {result.vectors} golden frames, input tensors {state}")
+    lines = [f"contract: {result.vectors} golden frames, input tensors {state}"]
     for proof in result.proofs:
         verdict = "FAIL" if proof.failures else "ok"
         exact = "bit for bit" if proof.worst_difference == 0 else f"within {proof.worst_difference:.3g}"
-        click.echo(
+        lines.append(
             f"{verdict:<4} {proof.variant:<18} on {proof.engine:<20} {exact} (recorded on {proof.compared_with})"
         )
+    lines += [f"skip {name:<18} no engine for it is installed here" for name in result.not_run]
+    say("\n".join(lines))
     for line in [*result.contract_failures, *(line for proof in result.proofs for line in proof.failures)]:
         click.echo(f"     {line}", err=True)
-    for name in result.not_run:
-        click.echo(f"skip {name:<18} no engine for it is installed here")

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from edgevision_runtime.errors import EdgeVisionError
+from edgevision_runtime.atomic import CANNOT_WRITE
+from edgevision_runtime.errors import EdgeVisionError, UsageError, did_you_mean
+from edgevision_runtime.redact import redact
 
 INTERRUPTED = 130
+READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
 INTERNAL_ERROR = 70
+HUNG_CAPTURE_S = 0.5  # how long the end waits for a capture that hangs in a library
+
+
+class SuggestingGroup(click.Group):
+    """A group that answers a typo with "did you mean", which older versions of click do not."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but a verb that does not exist is named together with the nearest one."""
+        verbs = self.list_commands(ctx)
+        if args and args[0] not in verbs and not args[0].startswith("-"):
+            ctx.fail("; ".join(filter(None, [f"no such verb {args[0]!r}", did_you_mean(args[0], verbs)])))
+        return super().resolve_command(ctx, args)
 
 
 def run_command(command: click.Command, name: str) -> int:
@@ -26,21 +47,62 @@ def run_command(command: click.Command, name: str) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(redact(shown.getvalue()), err=True, nl=False)
         return 2
     except EdgeVisionError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {redact(str(error))}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except SystemExit:  # click's answer to a closed pipe, whatever the verb had to say
+        return READER_GONE
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            return _internal_error(error, name)
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {redact(where)}{error.strerror}", err=True)
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost frame: a fault of ours, shown whole, exit 70
-        traceback.print_exc()
-        click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
-        return INTERNAL_ERROR
+        return _internal_error(error, name)
+    finally:
+        _close_stdout()
+
+
+def say(text: str) -> None:
+    """Print a result; a reader that has gone (`| head`) does not change how the command ends."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+
+
+def _close_stdout() -> None:
+    """Flush now: what Python finds at exit, such as a full disk or a closed pipe, it would tell in its own words."""
+    if sys.stdout is None:  # started with stdout closed
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _internal_error(error: Exception, name: str) -> int:
+    traceback.print_exception(error)
+    click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
+    return INTERNAL_ERROR
+
+
+def end_process(code: int) -> NoReturn:
+    """End with this exit code, also while a capture hangs in OpenCV, which would abort a normal exit."""
+    feed = sys.modules.get("edgevision_runtime.cameras.feed")
+    if feed is not None and not feed.end_captures(HUNG_CAPTURE_S):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 class Stop(threading.Event):

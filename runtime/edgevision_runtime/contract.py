@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Preprocess:
 
     def to_image(self, image: Image) -> Image:
         """The first half, up to `normalize`: a uint8 image (h, w, c) that can be cached and augmented."""
-        _check_frame(image)
+        check_frame(image)
         for operation in self.operations:
             if not isinstance(operation, (Normalize, Layout)):
                 image = operation.apply(image)
@@ -76,6 +77,11 @@ class Preprocess:
         placed[:, ~columns_inside] = fill
         return placed
 
+    def window(self, shape: tuple[int, int], height: int, width: int) -> tuple[slice, slice]:
+        """Rows and columns of a mask of `shape` that show a frame of (height, width); the others show padding."""
+        placement = self.placement(height, width)
+        return placement.rows.shown(shape[0]), placement.columns.shown(shape[1])
+
     def placement(self, height: int, width: int) -> Placement:
         """Where the pixels of a frame of (height, width) come to lie in the model's input."""
         placement = Placement(Axis(size=height), Axis(size=width))
@@ -88,12 +94,14 @@ class Preprocess:
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of what it makes; None when that follows the frame's own size."""
-        for operation in reversed(self.operations):
-            if isinstance(operation, Resize):
-                return operation.size
-            if isinstance(operation, Crop) and operation.size is not None:
-                return operation.size
-        return None
+        size: tuple[int, int] | None = None
+        for operation in self.operations:
+            if isinstance(operation, Resize) or (isinstance(operation, Crop) and operation.size is not None):
+                size = operation.size
+            elif isinstance(operation, Crop) and size is not None:  # a region of a known size
+                rows, columns = operation.axes(*size)
+                size = rows[2], columns[2]
+        return size
 
     @property
     def channels(self) -> int:
@@ -186,6 +194,13 @@ class Axis:
             high=min(float(size), high * scale + offset),
         )
 
+    def shown(self, target_size: int) -> slice:
+        """The target pixels (of `target_size` of them) whose centres show the source; at least one."""
+        stretch = target_size / self.size  # a mask may be coarser than the input
+        first = max(0, math.ceil(self.low * stretch - 0.5))
+        last = math.ceil((self.size if self.high is None else self.high) * stretch - 0.5)
+        return slice(min(first, target_size - 1), max(last, first + 1))
+
     def to_target(self, source_size: int, target_size: int) -> tuple[Tensor, Tensor]:
         """For each source pixel: its target pixel (of `target_size` of them), and whether the target shows it."""
         import numpy as np
@@ -204,7 +219,8 @@ class Placement:
     columns: Axis
 
 
-def _check_frame(image: Image) -> None:
+def check_frame(image: Image) -> None:
+    """Raise ContractError for what is no frame."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype.name != "uint8":
         raise ContractError(
             f"a frame of shape {image.shape} and dtype {image.dtype}", expected="uint8 (height, width, 3) in BGR"

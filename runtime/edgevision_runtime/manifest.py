@@ -7,15 +7,26 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from edgevision_runtime.errors import BundleError
+from edgevision_runtime.errors import BundleError, UsageError
 from edgevision_runtime.types import TASKS, Operator, TensorSpec, Variant
 
 SCHEMA_MAJOR = "edgevision.bundle/1"
 MEMBER = "manifest.json"
 FORMATS = ("tflite", "onnx")
 PRECISIONS = ("float32", "float16", "int8", "dynamic", "int16x8")
-VERSION_PATTERN = re.compile(r"^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
-NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+VERSION_PATTERN = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+A_NAME = "lower-case letters, digits, dots, underscores, dashes"
+A_VERSION = "a semantic version such as 1.0.0"
+
+
+def check_name_and_version(name: str | None, version: str | None) -> None:
+    """Raise UsageError for what a bundle cannot be called; None is not judged."""
+    if name is not None and not NAME_PATTERN.fullmatch(name):
+        raise UsageError(f"name {name!r}", expected=A_NAME)
+    if version is not None and not VERSION_PATTERN.fullmatch(version):
+        raise UsageError(f"version {version!r}", expected=A_VERSION)
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,8 @@ def _manifest(document: dict[str, Any]) -> Manifest:
 def check_manifest(manifest: Manifest) -> None:
     """Raise BundleError for a value that cannot be."""
     checks = (
-        (NAME_PATTERN.match(manifest.name), f"name {manifest.name!r}", "lower-case letters, digits, dots, dashes"),
-        (VERSION_PATTERN.match(manifest.version), f"version {manifest.version!r}", "a semantic version such as 1.0.0"),
+        (NAME_PATTERN.fullmatch(manifest.name), f"name {manifest.name!r}", A_NAME),
+        (VERSION_PATTERN.fullmatch(manifest.version), f"version {manifest.version!r}", A_VERSION),
         (manifest.task in TASKS, f"task {manifest.task!r}", " | ".join(TASKS)),
         (manifest.labels, "no labels", "at least one"),
         (manifest.variants, "no variants", "at least one model"),
@@ -115,6 +126,8 @@ def check_manifest(manifest: Manifest) -> None:
         if not holds:
             raise BundleError(MEMBER, what, expected=expected)
     names = [variant.name for variant in manifest.variants]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise BundleError(MEMBER, f"variant {twice[0]} stands twice", expected="every variant once")
     for variant in manifest.variants:
         if variant.format not in FORMATS or variant.precision not in PRECISIONS:
             raise BundleError(MEMBER, f"{variant.name} is {variant.format} {variant.precision}", expected=str(FORMATS))

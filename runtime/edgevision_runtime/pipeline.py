@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgevision_runtime.cameras import Camera
-from edgevision_runtime.errors import EdgeVisionError
 from edgevision_runtime.predictor import Predictor
 from edgevision_runtime.sinks import Sink
 from edgevision_runtime.types import Frame
@@ -31,6 +30,7 @@ class RunSummary:
     dropped: int = 0  # frames that a newer one replaced before anyone took them
     too_old: int = 0  # frames dropped by --max-age-ms
     duration_s: float = 0.0
+    has_lost_reader: bool = False  # the one of stdout went away, and the run ended
     latencies_ms: list[float] = field(default_factory=list)
 
     @property
@@ -97,55 +97,63 @@ class RunLimits:
 def run_pipeline(
     camera: Camera, predictor: Predictor, sinks: Sequence[Sink], *, policy: str, limits: RunLimits
 ) -> RunSummary:
-    """Run until the source ends, a limit is reached or `limits.stop` is set; sinks are flushed in every case.
+    """Run until the source ends, a limit is reached, `limits.stop` is set, or nobody reads a sink any more.
 
     Raises:
         SourceLost: the source broke; what came before it has been written.
+        UsageError: a sink cannot be written.
     """
     summary = RunSummary()
     slot = FrameSlot(waits_for_taker=policy == "every")
-    failures: list[EdgeVisionError] = []
+    failures: list[Exception] = []
     capture = threading.Thread(target=_capture, args=(camera, slot, summary, failures), name="capture", daemon=True)
     started_s = time.monotonic()
     capture.start()
     try:
-        _infer_until_end(slot, predictor, sinks, limits, summary)
+        _infer_until_end(camera, slot, predictor, sinks, limits, summary)
+    except BrokenPipeError:
+        summary.has_lost_reader = True
     finally:
         slot.close()
+        camera.stop()
         capture.join(timeout=2.0)
         summary.duration_s = time.monotonic() - started_s
         summary.dropped = slot.dropped
-        for sink in sinks:
-            sink.close()
     if failures:
         raise failures[0]
     return summary
 
 
-def _capture(camera: Camera, slot: FrameSlot, summary: RunSummary, failures: list[EdgeVisionError]) -> None:
+def _capture(camera: Camera, slot: FrameSlot, summary: RunSummary, failures: list[Exception]) -> None:
+    """Runs in a thread of its own; whatever goes wrong there is raised where the thread was started."""
     try:
         for frame in camera:
             summary.captured += 1
             if not slot.put(frame):
                 return
-    except EdgeVisionError as error:
+    except Exception as error:  # noqa: BLE001 - handed over, see above
         failures.append(error)
     finally:
         slot.close()
 
 
 def _infer_until_end(
-    slot: FrameSlot, predictor: Predictor, sinks: Sequence[Sink], limits: RunLimits, summary: RunSummary
+    camera: Camera,
+    slot: FrameSlot,
+    predictor: Predictor,
+    sinks: Sequence[Sink],
+    limits: RunLimits,
+    summary: RunSummary,
 ) -> None:
     ends_s = time.monotonic() + limits.duration_s if limits.duration_s is not None else float("inf")
     while time.monotonic() < ends_s and (limits.frames is None or summary.inferred < limits.frames):
         frame = slot.take(limits.stop)
         if frame is None or limits.stop.is_set():
             return
-        if limits.max_age_ms is not None and (time.monotonic() - frame.captured_s) * 1e3 > limits.max_age_ms:
+        if limits.max_age_ms is not None and (camera.clock.monotonic() - frame.captured_s) * 1e3 > limits.max_age_ms:
             summary.too_old += 1
             continue
-        prediction = predictor.predict(frame)
+        prediction = predictor.predict(frame, camera.clock.monotonic)
         summary.inferred += 1
         summary.latencies_ms.append(prediction.latency_ms)
         for sink in sinks:

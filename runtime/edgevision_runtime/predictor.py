@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import engines_for, open_engine
+from edgevision_runtime.engines import engines_for, how_to_run, open_engine, require_engine
 from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.fast_answer import PreparedOutput
+from edgevision_runtime.fast_path import PreparedInput
 from edgevision_runtime.types import Classification, Engine, Frame, ModelSpec, Prediction, Segmentation, Variant
 
 
@@ -24,26 +27,30 @@ def choose(bundle: Bundle, *, variant: str | None = None, engine: str | None = N
     """Pick a variant and an engine: what was asked for, else the bundle's default for the first installed engine.
 
     Raises:
-        UsageError: the engine asked for does not run the variant asked for.
-        MissingDependency: no installed engine runs any variant.
+        UsageError: there is no such variant or engine, or the one does not run the other.
+        MissingDependency: the engine is not installed, or no installed engine runs any variant.
     """
+    if engine is not None:
+        require_engine(engine)
     if variant is not None:
         wanted = bundle.variant(variant)
         names = engines_for(wanted.format)
         if engine is not None and engine not in names:
             raise UsageError(f"engine {engine} does not run {variant}", expected=" | ".join(names) or wanted.format)
-        if names:
-            return Choice(wanted, engine or names[0], "asked for")
+        if not names:
+            raise MissingDependency(f"no installed engine runs {variant}", hint=how_to_run([wanted.format]))
+        return Choice(wanted, engine or names[0], "asked for")
     for name, default in bundle.manifest.default_variants.items():
         candidate = bundle.variant(default)
-        if variant is None and engine in (None, name) and name in engines_for(candidate.format):
+        if engine in (None, name) and name in engines_for(candidate.format):
             reason = "asked for" if engine else "the first installed engine that the bundle has a default for"
             return Choice(candidate, name, reason)
-    wanted_engines = engine or " or ".join(bundle.manifest.default_variants)
-    raise MissingDependency(
-        f"no installed engine runs this bundle ({wanted_engines} would)",
-        hint='pip install "edgevision-runtime[litert]"',
-    )
+    formats = {variant.format for variant in bundle.variants}
+    if engine is not None:
+        raise UsageError(
+            f"engine {engine} runs none of the variants", expected=" | ".join(v.name for v in bundle.variants)
+        )
+    raise MissingDependency(f"no installed engine runs {' or '.join(sorted(formats))}", hint=how_to_run(formats))
 
 
 class Predictor:
@@ -53,26 +60,22 @@ class Predictor:
         self.spec: ModelSpec = bundle.spec
         self.choice = choice
         self.engine: Engine = open_engine(choice.engine, bundle.read(choice.variant.path), threads=threads)
+        self.prepare = PreparedInput(self.spec.preprocess, self.engine.input)
+        answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
+        self._read = answer.mask if self.spec.task == "segment" else answer.scores
 
-    def predict(self, frame: Frame) -> Prediction:
-        """Classify or segment one frame."""
+    def predict(self, frame: Frame, now: Callable[[], float] = time.monotonic) -> Prediction:
+        """Classify or segment one frame; its age is told by `now`, the camera's clock."""
         started_s = time.monotonic()
-        outputs = self.engine.infer(self.spec.preprocess(frame.image))
-        head = self.spec.postprocess
+        answer = self.engine.infer_stored(self.prepare(frame.image), self._read)
+        times = (now() - frame.captured_s) * 1e3, (time.monotonic() - started_s) * 1e3
         if self.spec.task == "segment":
-            mask = head.mask(outputs)
-            return Segmentation(frame.index, frame.captured_s, *_times(frame, started_s), mask, self.spec.labels)
-        scores = head.scores(outputs)
-        return Classification(frame.index, frame.captured_s, *_times(frame, started_s), scores, self.spec.labels)
+            window = self.spec.preprocess.window(answer.shape, *frame.image.shape[:2])
+            return Segmentation(frame.index, frame.captured_s, *times, answer, self.spec.labels, window)
+        return Classification(frame.index, frame.captured_s, *times, answer, self.spec.labels)
 
     def __enter__(self) -> Predictor:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.engine.close()
-
-
-def _times(frame: Frame, started_s: float) -> tuple[float, float]:
-    """(age_ms, latency_ms) now."""
-    now_s = time.monotonic()
-    return (now_s - frame.captured_s) * 1e3, (now_s - started_s) * 1e3

@@ -13,8 +13,12 @@ def without_native_chatter() -> Iterator[None]:
     """Send file descriptor 2 to nowhere for a moment; Python's exceptions are unaffected.
 
     Used around the import of TensorFlow and the construction of an interpreter, whose errors are Python exceptions and
-    whose chatter ("Created XNNPACK delegate") says nothing to a user. Not for threads that write to stderr meanwhile.
+    whose chatter ("Created XNNPACK delegate") says nothing to a user. Not in two threads at a
+    time, nor for threads that write to stderr meanwhile.
     """
+    if sys.stderr is None:  # started with stderr closed
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import platform
-import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 
 from edgevision_runtime.atomic import write_text
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.redact import redact
 
 SCHEMA = "edgevision.report/1"
 STATUSES = ("pass", "fail", "inconclusive", "error")
@@ -33,9 +33,6 @@ LIBRARIES = (
     "onnxruntime", "onnx", "tf2onnx", "tensorflow", "tf_keras", "tensorflow-model-optimization",
     "ai-edge-quantizer", "scikit-learn",
 )  # fmt: skip
-
-_USER_INFO = re.compile(r"(?<=://)[^/\s]*@")
-_SECRET_PARAMETER = re.compile(r"(?i)([?&](?:[a-z_]*(?:password|passwd|pwd|token|secret|key))=)[^&\s#]+")
 
 
 @dataclass(frozen=True)
@@ -169,11 +166,6 @@ def file_input(path: Path) -> dict[str, str]:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return {"path": str(path), "sha256": digest.hexdigest()}
-
-
-def redact(text: str) -> str:
-    """`text` without user names, passwords and tokens in its URLs."""
-    return _SECRET_PARAMETER.sub(r"\1***", _USER_INFO.sub("***@", text))
 
 
 def _parse(document: Any) -> Report:

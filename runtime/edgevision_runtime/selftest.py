@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import engines_for, open_engine
-from edgevision_runtime.errors import CheckFailed, MissingDependency
-from edgevision_runtime.golden import GoldenVector, check_contract, matching_output, read_array, read_golden
+from edgevision_runtime.engines import ENGINES, engines_for, how_to_run, open_engine, require_engine
+from edgevision_runtime.errors import CheckFailed, MissingDependency, UsageError
+from edgevision_runtime.fast_path import PreparedInput
+from edgevision_runtime.golden import (
+    GoldenVector,
+    check_contract,
+    matching_output,
+    read_array,
+    read_frame,
+    read_golden,
+)
+from edgevision_runtime.report import Check, Finding, Report, Stopwatch
 from edgevision_runtime.types import Engine, Tensor, Variant
 
 
@@ -43,8 +52,14 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
 
     Raises:
         CheckFailed: the bundle holds no golden vectors.
-        MissingDependency: no installed engine runs any of the variants.
+        UsageError: there is no such variant or engine, or the one does not run the other.
+        MissingDependency: the engine is not installed, or no installed engine runs any of the variants.
     """
+    if engine is not None:
+        require_engine(engine)
+    candidates = [bundle.variant(variant)] if variant else list(bundle.variants)
+    if engine is not None and not any(ENGINES[engine].format == candidate.format for candidate in candidates):
+        raise UsageError(f"engine {engine} does not run {' or '.join(candidate.name for candidate in candidates)}")
     vectors = read_golden(bundle)
     if not vectors:
         raise CheckFailed(f"{bundle.name} {bundle.version} holds no golden vectors", hint="edgevision pack adds them")
@@ -55,7 +70,7 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
         tensors.append(tensor)
         contract_failures += [f"{vector.frame}: {failure}" for failure in failures]
     proofs, not_run = [], []
-    for candidate in [bundle.variant(variant)] if variant else list(bundle.variants):
+    for candidate in candidates:
         names = [name for name in engines_for(candidate.format) if engine in (None, name)]
         if not names:
             not_run.append(candidate.name)
@@ -63,10 +78,8 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
             with open_engine(name, bundle.read(candidate.path)) as opened:
                 proofs.append(_prove(bundle, candidate, opened, list(zip(vectors, tensors))))
     if not proofs:
-        formats = sorted({variant.format for variant in bundle.variants})
-        raise MissingDependency(
-            f"no installed engine runs {' or '.join(formats)}", hint='pip install "edgevision-runtime[litert]"'
-        )
+        formats = sorted({candidate.format for candidate in candidates})
+        raise MissingDependency(f"no installed engine runs {' or '.join(formats)}", hint=how_to_run(formats))
     return SelftestResult(len(vectors), tuple(contract_failures), tuple(proofs), tuple(not_run))
 
 
@@ -74,9 +87,12 @@ def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple
     import numpy as np
 
     failures, worst, compared_with = [], 0.0, ""
+    prepare = PreparedInput(bundle.spec.preprocess, engine.input)
     for vector, tensor in vectors:
         record = matching_output(vector, variant, engine.name)
         compared_with = f"{record.engine} {record.engine_version}"
+        if not prepare.agrees(read_frame(bundle, vector.frame)):  # what a run does must be what the contract says
+            failures.append(f"{vector.frame}: the fast path makes another tensor than the contract")
         outputs = engine.infer(tensor)
         tolerances = record.tolerances if record.engine == engine.name else record.other_tolerances
         for i, (output, member, allowed) in enumerate(zip(outputs, record.members, tolerances)):
@@ -90,4 +106,23 @@ def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple
                 failures.append(f"{vector.frame}: output {i} is {difference:.3g} off, at most {allowed:.3g} is allowed")
     return ProofResult(
         variant.name, f"{engine.name} {engine.version}", len(vectors), compared_with, worst, tuple(failures)
+    )
+
+
+def selftest_report(bundle: Bundle, result: SelftestResult, watch: Stopwatch) -> Report:
+    """The report envelope of a selftest: one check for the contract, one for each variant on each engine."""
+    contract = Check.judged("contract/failures", len(result.contract_failures), "==", 0)
+    proofs = [
+        Check.judged(f"{proof.variant}@{proof.engine.split()[0]}/failures", len(proof.failures), "==", 0)
+        for proof in result.proofs
+    ]
+    return Report(
+        "selftest",
+        "pass" if result.has_passed else "fail",
+        watch.started,
+        watch.duration_s,
+        {"bundle": {"path": str(bundle.path), "sha256": bundle.sha256}},
+        (contract, *proofs),
+        {"vectors": result.vectors, "proofs": [asdict(proof) for proof in result.proofs]},
+        tuple(Finding("W601", f"{name} was not proven: no engine for it here") for name in result.not_run),
     )

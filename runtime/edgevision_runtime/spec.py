@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import ModelError
+from edgevision_runtime.errors import ContractError, ModelError, UsageError
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import TASKS, ModelSpec
 
@@ -70,3 +70,18 @@ def read_spec(path: Path) -> ModelSpec:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: {error}", expected="a spec.json") from error
     return spec_from_json(document)
+
+
+def read_preprocess(path: Path) -> Preprocess:
+    """Read a contract from a JSON file.
+
+    Raises:
+        UsageError: the file cannot be read.
+        ContractError: not a contract.
+    """
+    try:
+        return Preprocess.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", expected="a contract as JSON") from error
+    except ValueError as error:
+        raise ContractError(f"{path} is not JSON: {error}", expected="a contract as JSON") from error

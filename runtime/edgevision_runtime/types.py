@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import numpy.typing as npt
 
@@ -118,17 +120,20 @@ class Segmentation:
     latency_ms: float
     mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
     labels: tuple[str, ...]
+    window: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns of the mask that are no padding
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of pixels, 0..1, that each class covers."""
+        """The share of pixels, 0..1, that each class covers of what the model saw of the frame."""
         import numpy as np
 
-        counts = np.bincount(self.mask.ravel(), minlength=len(self.labels))
-        return {label: float(counts[i]) / self.mask.size for i, label in enumerate(self.labels)}
+        shown = self.mask[self.window]
+        counts = np.bincount(shown.ravel(), minlength=len(self.labels))
+        return {label: float(counts[i]) / shown.size for i, label in enumerate(self.labels)}
 
 
 Prediction = Union[Classification, Segmentation]
+Answer = TypeVar("Answer")
 
 
 class Engine(Protocol):
@@ -145,6 +150,14 @@ class Engine(Protocol):
 
         `tensor` is what the contract made: no batch axis, uint8 or float32. The engine quantizes it with the
         input tensor's own scale and zero point. Returns float32 outputs, dequantized, no batch axis.
+        """
+        ...
+
+    def infer_stored(self, stored: Tensor, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """Run one sample that is already what the input tensor stores, with batch axis, and return what `read` makes.
+
+        `read` is given the outputs as they are stored, no batch axis. They may be the engine's own memory: it must
+        neither keep them nor return a view of them.
         """
         ...
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgevision_converters.convert import convert
+from edgevision_converters.convert import check_answers, convert
 from edgevision_converters.inspect import describe
-from edgevision_converters.plan import Conversion, ConvertPlan
+from edgevision_converters.plan import Conversion, ConvertPlan, ModelFacts
 from edgevision_runtime.engines import open_engine
 from edgevision_runtime.errors import DataError, ModelError, UsageError
+from edgevision_runtime.postprocess import Postprocess
 from tests.converters import networks
 from tests.converters.conftest import KINDS, content, plan
 
@@ -53,6 +54,49 @@ def test_every_target_is_what_it_is_called_and_close_to_its_source(all_targets: 
         *(f"{precision}.onnx" for precision in limits if precision != "int16x8"),
     }
     assert [(entry.format, entry.precision) for entry in all_targets.skipped] == [("onnx", "int16x8")]
+
+
+def test_a_float16_tflite_can_become_anything(all_targets: Conversion, tmp_path: Path) -> None:
+    source = tmp_path / "half.tflite"
+    source.write_bytes(content(all_targets, "float16.tflite"))
+    precisions = ("float32", "float16", "int8", "dynamic", "int16x8")
+
+    made = convert(source, plan(precisions=precisions), networks.pictures(8))
+
+    names = [model.variant.name for model in made.models]
+    assert names == [*(f"{p}.tflite" for p in precisions), *(f"{p}.onnx" for p in precisions if p != "int16x8")]
+    assert made.reference_difference["float32.tflite"] == 0.0  # widening is exact
+    assert made.reference_difference["int8.tflite"] <= INT8_SCORE_TOLERANCE
+    notes = {model.variant.name: model.notes for model in made.models}
+    assert notes["float16.tflite"] == ("packed as it was",)
+    assert notes["float32.tflite"] == ("weights widened from float16: no more precise than the source",)
+
+
+@pytest.mark.parametrize(
+    ("labels", "head", "message"),
+    [
+        (("a", "b"), Postprocess("classify"), "2 labels for a model that tells"),
+        (networks.LABELS, Postprocess("classify", output=3), "output 3 of a model with 1"),
+        (networks.LABELS, Postprocess("classify", activation="softmax"), "ends in probabilities.*--activation none"),
+        (networks.LABELS, Postprocess("segment"), "is no mask"),
+    ],
+)
+def test_what_was_stated_of_the_output_is_held_against_it(
+    labels: tuple[str, ...], head: Postprocess, message: str, source_path: Callable[[str], Path]
+) -> None:
+    facts = ModelFacts(labels=labels, postprocess=head)
+
+    with pytest.raises(UsageError, match=message):
+        convert(source_path("float.onnx"), plan(facts=facts, formats=("onnx",)), networks.pictures(4))
+
+
+def test_logits_that_were_called_probabilities_are_refused() -> None:
+    logits = [(np.array([-3.0, 7.0], np.float32),), (np.array([0.5, 0.5], np.float32),)]
+
+    with pytest.raises(UsageError, match=r"ends in -3 … 7.*--activation softmax"):
+        check_answers(ModelFacts(labels=("a", "b"), postprocess=Postprocess("classify")), logits)
+
+    check_answers(ModelFacts(labels=("a", "b"), postprocess=Postprocess("classify", activation="softmax")), logits)
 
 
 def test_int8_of_a_fixed_input_range_has_scale_1_and_softmax_scale_1_256(all_targets: Conversion) -> None:

@@ -101,3 +101,13 @@ def test_a_file_with_flipped_bytes_is_described_or_refused(kind: str, source_pat
         refused += 1
 
     assert 0 < refused < 200
+
+
+def test_an_onnx_operator_without_an_output_is_a_broken_file(source_path: Callable[[str], Path]) -> None:
+    import onnx
+
+    model = onnx.load(str(source_path("float.onnx")))
+    del model.graph.node[0].output[:]
+
+    with pytest.raises(ModelError, match="has no output"):
+        describe(model.SerializeToString())

@@ -44,9 +44,7 @@ class Server:
         return f"http://anna:secret@127.0.0.1:{self.port}/stream?token=abc"
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [*self.command, str(self.port), *self.arguments], stdout=subprocess.PIPE
-        )
+        self.process = subprocess.Popen([*self.command, str(self.port), *self.arguments], stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         assert self.process.stdout.readline()
 
@@ -103,5 +101,3 @@ class Viewer:
         self.thread.join(timeout=5)
         assert not self.thread.is_alive()
         assert time.monotonic() - started_s < 2.0
-
-

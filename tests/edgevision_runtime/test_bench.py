@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edgevision_runtime.bench import Baseline, BenchPlan, bench, bench_report, compare, parse_regress
+from edgevision_runtime.bench import BenchPlan, bench, bench_report, compare, parse_regress, read_baseline
 from edgevision_runtime.bench_text import bench_text
 from edgevision_runtime.bundle_writer import write_bundle
 from edgevision_runtime.cli import edgevision_runtime
@@ -95,7 +95,7 @@ def test_an_engine_that_is_not_installed_names_the_pip_command(bundle):
 
 
 def test_the_same_numbers_are_no_regression(measured, baseline):
-    checks, findings = compare(measured.measurements, Baseline(baseline(lambda rows: None), 0.10))
+    checks, findings = compare(measured.measurements, read_baseline(baseline(lambda rows: None), "10%"))
 
     assert len(checks) == 12  # 4 rows; latency, memory and size
     # the baseline is rounded to 0.1 µs
@@ -109,8 +109,8 @@ def test_a_slower_variant_is_a_regression_beyond_the_limit_only(measured, baseli
 
     path = baseline(faster_before)
 
-    strict, _ = compare(measured.measurements, Baseline(path, 0.10))
-    lenient, _ = compare(measured.measurements, Baseline(path, 0.30))
+    strict, _ = compare(measured.measurements, read_baseline(path, "10%"))
+    lenient, _ = compare(measured.measurements, read_baseline(path, "0.3"))
 
     assert [check.id for check in strict if check.status == "fail"] == ["float32.onnx@onnx/threads=1/p50_ms"]
     assert all(check.status == "pass" for check in lenient)
@@ -120,7 +120,7 @@ def test_what_only_one_side_measured_is_said(measured, baseline):
     def another(rows):
         rows[0]["key"] = "float16.onnx@onnx/threads=1"
 
-    _, findings = compare(measured.measurements, Baseline(baseline(another), 0.10))
+    _, findings = compare(measured.measurements, read_baseline(baseline(another), "10%"))
 
     assert [(finding.code, finding.message.split()[0]) for finding in findings] == [
         ("W401", "float32.onnx@onnx/threads=1"),
@@ -128,13 +128,13 @@ def test_what_only_one_side_measured_is_said(measured, baseline):
     ]
 
 
-def test_a_report_of_another_verb_is_no_baseline(measured, tmp_path):
+def test_a_report_of_another_verb_is_no_baseline(tmp_path):
     watch = Stopwatch()
     path = tmp_path / "verify.json"
     Report("verify", "pass", watch.started, watch.duration_s).write(path)
 
     with pytest.raises(UsageError, match="report of 'verify'"):
-        compare(measured.measurements, Baseline(path, 0.10))
+        read_baseline(path, "10%")
 
 
 def test_the_table_shows_every_measurement(measured):

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import BundleError, UsageError
 from edgevision_runtime.operations import Color, Layout, Resize
+from edgevision_runtime.postprocess import Postprocess
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -148,7 +150,7 @@ def test_a_truncated_file_is_refused(colour_bundle: Bundle, tmp_path: Path, kept
     length = int(kept if kept >= 1 else kept * len(content))
     (tmp_path / "bad.evb").write_bytes(content[:length])
 
-    with pytest.raises(BundleError, match="bundle: "):
+    with pytest.raises(BundleError, match=r"bad\.evb: not a whole ZIP file"):
         Bundle.open(tmp_path / "bad.evb")
 
 
@@ -208,6 +210,28 @@ def test_the_contract_must_make_what_the_model_reads(
         write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, spec=spec))
 
 
+def test_a_classifier_is_no_segmenter(colour_content: BundleContent, tmp_path: Path) -> None:
+    spec = dataclasses.replace(colour_content.spec, task="segment", postprocess=Postprocess("segment"))
+
+    with pytest.raises(BundleError, match=r"float32\.onnx: an output of \[1, 3\]; expected a mask"):
+        write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, spec=spec))
+
+
+def test_a_variant_that_stands_twice_is_refused(colour_content: BundleContent, tmp_path: Path) -> None:
+    twice = dataclasses.replace(colour_content, models=(*colour_content.models, colour_content.models[0]))
+
+    with pytest.raises(BundleError, match=r"variant float32\.onnx stands twice"):
+        write_bundle(tmp_path / "bad.evb", twice)
+
+
+@pytest.mark.parametrize("change", [{"name": "lights\n"}, {"version": "1.0.0\n"}, {"version": "١.٠.٠"}])
+def test_a_name_or_version_with_something_behind_it_is_refused(
+    colour_content: BundleContent, tmp_path: Path, change: dict[str, str]
+) -> None:
+    with pytest.raises(BundleError, match=r"manifest\.json: (name|version)"):
+        write_bundle(tmp_path / "bad.evb", dataclasses.replace(colour_content, **change))  # type: ignore[arg-type]
+
+
 def test_labels_txt_must_say_what_the_manifest_says(colour_bundle: Bundle, tmp_path: Path) -> None:
     members = members_of(colour_bundle.path)
     members["labels.txt"] = b"green\nred\nblue\n"
@@ -233,3 +257,18 @@ def test_what_was_checked_is_what_is_read_even_when_the_file_changes_later(colou
     colour_bundle.path.write_bytes(b"garbage")
 
     assert opened.read("models/float32.onnx") == before
+
+
+def test_a_place_without_a_bundle_is_named_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.evb")
+
+    with pytest.raises(UsageError, match=r"gone\.evb is not there"):
+        Bundle.open(tmp_path / "gone.evb")
+    for path in (tmp_path, tmp_path / "pipe.evb", Path("/dev/zero")):
+        with pytest.raises(BundleError, match="not a file"):
+            Bundle.open(path)
+
+
+def test_a_variant_that_is_not_there_is_a_typo_with_the_nearest_name(colour_bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match=r"no variant 'float32.tflit'.*did you mean float32.tflite\?"):
+        colour_bundle.variant("float32.tflit")

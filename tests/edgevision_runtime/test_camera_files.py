@@ -90,7 +90,7 @@ def test_a_picture_that_is_cut_off_is_named_and_not_shown() -> None:
         frames = list(camera)
 
     assert [frame.index for frame in frames] == [0]
-    assert camera.unreadable == ["picture 1 on standard input"]
+    assert camera.unreadable == ["picture 1 on standard input could not be decoded"]
 
 
 def test_what_is_no_picture_is_refused_with_its_place() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.report import read_report
 
 RUNTIME = [sys.executable, "-c", "from edgevision_runtime.cli import main; main()"]
 
@@ -71,6 +72,54 @@ def test_a_source_that_is_not_there_is_a_usage_error_and_an_empty_one_is_lost(
     assert runtime("run", packed_bundle.path, "--source", tmp_path / "empty").returncode == 5
 
 
+@pytest.mark.parametrize(
+    ("verb", "flags", "exit_code"),
+    [
+        ("info", (), 2),
+        ("run", ("--source", "rtsp://me:s3cret@127.0.0.1:9/x", "--give-up-after", "0.5"), 5),
+        ("run", ("--source", "http://me:s3cret@127.0.0.1:9/x", "--give-up-after", "0.5"), 5),
+        ("run", ("--source", "rtps://me:s3cret@host/x"), 2),
+        ("run", ("--source", ".", "--sink", "jsonl:http://me:s3cret@host/x"), 2),
+        ("run", ("--source", ".", "--fps", "http://me:s3cret@host/x"), 2),
+    ],
+)
+def test_credentials_are_never_printed_in_an_error(
+    packed_bundle: Bundle, verb: str, flags: tuple[str, ...], exit_code: int
+) -> None:
+    bundle = packed_bundle.path if flags else "https://me:s3cret@host/lights.evb"
+
+    done = runtime(verb, bundle, *flags)
+
+    assert done.returncode == exit_code
+    assert "s3cret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--source", "0"),
+        ("run", "--source", "FOLDER"),
+        ("run", "--source", "FOLDER", "--sink", "display"),
+        ("selftest",),
+        ("bench", "--runs", "1"),
+    ],
+)
+def test_a_device_without_opencv_is_told_what_to_install(
+    packed_bundle: Bundle, colour_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    code = "import sys; sys.modules['cv2'] = None; from edgevision_runtime.cli import main; main()"
+    verb, *more = (str(colour_folder) if argument == "FOLDER" else argument for argument in arguments)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, verb, str(packed_bundle.path), *more], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("error: OpenCV cannot be imported")
+    assert 'pip install "edgevision-runtime[camera]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_sigterm_flushes_and_stops_cleanly(packed_bundle: Bundle, colour_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     command = [*RUNTIME, "run", str(packed_bundle.path), "--source", str(colour_folder), "--fps", "2"]
@@ -126,3 +175,54 @@ def test_help_imports_nothing_heavy(verb: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_selftest_writes_its_result_in_the_report_envelope(packed_bundle: Bundle, tmp_path: Path) -> None:
+    done = runtime("selftest", packed_bundle.path, "--report", tmp_path / "selftest.json")
+
+    report = read_report(tmp_path / "selftest.json")
+    assert done.returncode == 0
+    assert (report.command, report.status) == ("selftest", "pass")
+    assert report.inputs["bundle"]["sha256"] == packed_bundle.sha256
+    assert {check.id for check in report.checks} == {
+        "contract/failures",
+        "float32.onnx@onnx/failures",
+        "float32.tflite@litert/failures",
+    }
+
+
+def test_run_does_not_overwrite_a_file_unless_told_to(
+    packed_bundle: Bundle, colour_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_text("years of work")
+    command = ["run", packed_bundle.path, "--source", colour_folder, "--sink", f"jsonl:{output}", "--limit", "1"]
+
+    refused = runtime(*command)
+    kept = output.read_text()
+    forced = runtime(*command, "--force")
+
+    assert (refused.returncode, kept) == (2, "years of work")
+    assert "--force" in refused.stderr
+    assert forced.returncode == 0
+    assert json.loads(output.read_text())["frame"] == 0
+
+
+def test_a_camera_of_hours_runs_in_seconds_and_never_makes_up_a_frame(
+    packed_bundle: Bundle, colour_folder: Path
+) -> None:
+    faults = "fps=2&drop=0.1&stall=3s@10&disconnect=5s@60/300&duration=600s&seed=1"
+    command = ["run", packed_bundle.path, "--source", f"fake://{colour_folder}?{faults}"]
+
+    first, second = runtime(*command), runtime(*command)
+
+    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    assert first.returncode == 0, first.stderr
+    assert 600 < len(lines) < 1200  # two frames a second for ten minutes, less what was dropped and lost
+    assert "backing off" in first.stderr
+    assert [line["frame"] for line in lines] == list(range(len(lines)))
+
+    def answers(text: str) -> list[tuple[int, str, float]]:
+        return [(line["frame"], line["label"], line["score"]) for line in map(json.loads, text.splitlines())]
+
+    assert answers(second.stdout) == answers(first.stdout)

@@ -203,3 +203,10 @@ def test_a_frame_that_is_not_bgr_uint8_is_refused(frame: np.ndarray) -> None:
 def test_a_centre_crop_larger_than_the_frame_is_refused_with_both_sizes() -> None:
     with pytest.raises(ContractError, match=r"the image is 4×8; expected at least 10×10"):
         Preprocess((Crop("center", size=(10, 10)),))(quadrants())
+
+
+def test_a_region_of_a_resized_image_has_a_size_of_its_own() -> None:
+    contract = Preprocess((Resize((10, 20), "squash", "nearest"), Crop("roi", box=(0.5, 0.0, 1.0, 0.5))))
+
+    assert contract.size == (5, 10)
+    assert contract(np.zeros((30, 30, 3), np.uint8)).shape == contract.shape

@@ -102,3 +102,18 @@ def test_an_unknown_engine_and_a_missing_library_are_told_apart() -> None:
 
 def test_every_engine_names_a_format_that_bundles_have() -> None:
     assert {kind.format for kind in ENGINES.values()} == {"tflite", "onnx"}
+
+
+def test_a_dynamic_batch_gives_what_a_fixed_one_gives() -> None:
+    from edgevision.tensorflow_setup import keras, tf
+
+    fixed = networks.strongest_colour_keras()
+    image = keras.Input((networks.HEIGHT, networks.WIDTH, 3))
+    dynamic = keras.Model(image, fixed.layers[2](fixed.layers[1](fixed.layers[0](image))))
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(dynamic).convert())
+
+    with open_engine("litert", content) as engine, open_engine("litert", networks.strongest_colour_tflite()) as one:
+        assert engine.input.shape == (-1, networks.HEIGHT, networks.WIDTH, 3)
+        for strength in (10, 200):
+            picture = np.full((networks.HEIGHT, networks.WIDTH, 3), (strength, 90, 40), np.uint8)
+            assert np.array_equal(engine.infer(picture)[0], one.infer(picture)[0])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.report import Check, Finding, Report, Stopwatch, file_input, read_report, redact, verdict
+from edgevision_runtime.redact import redact
+from edgevision_runtime.report import Check, Finding, Report, Stopwatch, file_input, read_report, verdict
 
 
 def a_report(**changes):

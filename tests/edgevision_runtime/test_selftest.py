@@ -15,7 +15,7 @@ from edgevision.packing.golden_vectors import golden_vectors
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleChanges, BundleContent, rewrite_bundle, write_bundle
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.errors import CheckFailed
+from edgevision_runtime.errors import BundleError, CheckFailed, MissingDependency, UsageError
 from edgevision_runtime.golden import read_golden, tensor_sha256
 from edgevision_runtime.operations import (
     Color,
@@ -26,6 +26,7 @@ from edgevision_runtime.operations import (
     Resize,
     WhiteBalance,
 )
+from edgevision_runtime.predictor import choose
 from edgevision_runtime.selftest import selftest
 from tests.edgevision_runtime import networks
 
@@ -201,3 +202,53 @@ def test_a_model_that_answers_otherwise_fails(packed_bundle: Bundle) -> None:
 def test_a_draft_without_golden_vectors_says_what_to_do(colour_bundle: Bundle) -> None:
     with pytest.raises(CheckFailed, match="edgevision pack"):
         selftest(colour_bundle)
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("golden/000.png", b""),
+        ("golden/000.png", b"\x89PNG garbage"),
+        ("golden/000.float32.onnx.onnx.0.npy", b""),
+        (
+            "golden/000.float32.onnx.onnx.0.npy",
+            b"\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (9",
+        ),
+        ("golden/000.json", b"[]"),
+        ("golden/000.json", b'{"schema": "edgevision.golden/1"}'),
+    ],
+)
+def test_a_broken_golden_member_is_named(packed_bundle: Bundle, member: str, content: bytes) -> None:
+    broken = dataclasses.replace(packed_bundle, _contents={**packed_bundle._contents, member: content})
+
+    with pytest.raises(BundleError, match=member):
+        selftest(broken)
+
+
+def test_an_array_that_claims_to_be_enormous_is_refused_at_once(packed_bundle: Bundle) -> None:
+    import io
+
+    member = "golden/000.float32.onnx.onnx.0.npy"
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": (10**15,)})
+    broken = dataclasses.replace(packed_bundle, _contents={**packed_bundle._contents, member: buffer.getvalue()})
+
+    with pytest.raises(BundleError, match=member):
+        selftest(broken)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"engine": "onxn"}, UsageError, r"engine 'onxn'.*did you mean onnx\?"),
+        ({"variant": "int4.tflite"}, UsageError, "no variant 'int4.tflite'"),
+        ({"variant": "float32.onnx", "engine": "litert"}, UsageError, "litert does not run float32.onnx"),
+        ({"engine": "tflite"}, MissingDependency, r'pip install "edgevision-runtime\[tflite\]"'),
+    ],
+)
+def test_what_cannot_be_asked_for_says_why(
+    packed_bundle: Bundle, asked: dict[str, str], error: type[Exception], message: str
+) -> None:
+    for ask in (selftest, choose):
+        with pytest.raises(error, match=message):
+            ask(packed_bundle, **asked)

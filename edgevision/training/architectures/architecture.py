@@ -52,8 +52,6 @@ class Architecture:
     input_scale: Scaling = 1 / 127.5
     input_offset: Scaling = -1.0
     dropout: float = 0.0
-    quantization_note: str = ""
-    """What quantization-aware training costs this architecture; empty when nothing."""
 
     def build(self, options: ArchitectureOptions) -> keras.Model:
         """Build the untrained model. Raises UsageError when a size, width or class count cannot be."""

@@ -20,11 +20,6 @@ from edgevision.training.architectures.blocks import (
     upsample,
 )
 
-QUANTIZATION_NOTE = (
-    "quantization-aware training spells hard-swish out as separate operators, where post-training int8 keeps the fused "
-    "HARD_SWISH: prefer post-training int8, or mobilenet_v2"
-)
-
 
 @dataclass(frozen=True)
 class _Block:
@@ -133,7 +128,6 @@ ROWS = (
         description="hard-swish and squeeze-and-excite, 1.5 million parameters; few operations, harder to quantize",
         minimum_size=32,
         dropout=0.2,
-        quantization_note=QUANTIZATION_NOTE,
     ),
     Architecture(
         "lraspp_mobilenet_v3",
@@ -144,6 +138,5 @@ ROWS = (
         minimum_size=32,
         size_multiple=16,
         embedding="last_act",
-        quantization_note=QUANTIZATION_NOTE,
     ),
 )

@@ -29,6 +29,8 @@ class Camera(Protocol):
     is_live: bool  # frames come whether or not anyone takes them
     total: int | None  # how many frames there are, when that is known
     clock: Clock  # by which its frames say when they were captured
+    fps: float | None  # at which they come or were recorded, when that is known
+    unreadable: list[str]  # what could not be decoded and was left out, in words
 
     def __iter__(self) -> Iterator[Frame]: ...
 

@@ -33,7 +33,7 @@ from edgevision_runtime.cameras.events import (
 )  # fmt: skip
 from edgevision_runtime.cameras.feed import Captured, Feed, LinkLost, SourceEnded
 from edgevision_runtime.errors import SourceLost
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 from edgevision_runtime.types import Frame
 
 STOP_CHECK_S = 0.2  # how often a camera that waits looks whether it should stop
@@ -75,6 +75,7 @@ class ConnectedCamera:
 
     is_live = True
     total: int | None = None
+    fps: float | None = None
 
     def __init__(self, source: str, open_feed: Callable[[], Feed], setup: ConnectionSetup | None = None) -> None:
         setup = setup or ConnectionSetup()
@@ -82,6 +83,7 @@ class ConnectedCamera:
         self.clock = setup.clock
         self.state = CONNECTING
         self.reconnects = 0  # attempts after the first
+        self.unreadable: list[str] = []
         self._missed = 0
         self._policy, self._tell = setup.policy, setup.on_event
         self._open_feed = open_feed

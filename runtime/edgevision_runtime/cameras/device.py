@@ -16,6 +16,8 @@ from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
 from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.cameras.jpeg import decode_jpeg, reduction_for
 from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Image
 
 OLDEST_STAMP_S = 10.0  # a driver's timestamp that is further off counts time otherwise than we do
@@ -34,7 +36,6 @@ class DeviceCamera(ConnectedCamera):
     def __init__(self, source: str, options: CameraOptions, open_capture: OpenCapture | None = None) -> None:
         device, options, pixel_format = parse_device(source, options)
         self.granted: Granted | None = None
-        self.unreadable_count = 0
         setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
 
         def open_link() -> DeviceLink:
@@ -49,8 +50,7 @@ class DeviceLink:
     """One opening of a V4L2 device."""
 
     def __init__(self, capture: Any, options: CameraOptions, pixel_format: str | None) -> None:
-        import cv2
-
+        cv2 = opencv()
         self._cv2 = cv2
         self._capture = capture
         if not capture.isOpened():
@@ -118,6 +118,6 @@ def _fourcc(text: str) -> str:
 
 
 def _open_v4l2(device: int | str) -> Any:
-    import cv2
-
-    return cv2.VideoCapture(device, cv2.CAP_V4L2)
+    cv2 = opencv()
+    with without_native_chatter():
+        return cv2.VideoCapture(device, cv2.CAP_V4L2)

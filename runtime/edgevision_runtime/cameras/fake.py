@@ -52,7 +52,7 @@ class FakeCamera(ConnectedCamera):
         policy = options.connection_policy(must_open=False)
         setup = ConnectionSetup(policy, clock, options.on_event, seed=script.seed)
         super().__init__(source, lambda: FakeFeed(self, self._pictures, clock, began_s), setup)
-        self.is_live = script.clock == "real"
+        self.is_live, self.fps = script.clock == "real", script.fps
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)

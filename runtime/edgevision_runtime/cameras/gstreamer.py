@@ -18,7 +18,7 @@ from edgevision_runtime.cameras.feed import Captured, LinkLost, SourceEnded, Thr
 from edgevision_runtime.cameras.granted import scaled_to
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import MissingDependency, UsageError
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 
 DEFAULT_SIZE = (1280, 720)
 DEFAULT_FPS = 30.0

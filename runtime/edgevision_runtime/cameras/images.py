@@ -14,6 +14,7 @@ from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.types import Frame, Image
 
 
@@ -23,7 +24,7 @@ class ImagesCamera:
     clock: Clock = REAL_CLOCK
 
     def __init__(self, source: str, options: CameraOptions) -> None:
-        self.is_live = options.fps is not None
+        self.is_live, self.fps = options.fps is not None, options.fps
         self._is_stopped = False
         self.unreadable: list[str] = []
         self._paths = find_images(source)
@@ -40,7 +41,7 @@ class ImagesCamera:
                 return
             image = read_image(path)
             if image is None:
-                self.unreadable.append(str(path))
+                self.unreadable.append(f"{path} could not be decoded")
                 continue
             yield Frame(image, index, time.monotonic(), str(path))
 
@@ -56,11 +57,15 @@ class ImagesCamera:
 
 
 def read_image(path: Path) -> Image | None:
-    """A picture as uint8 (h, w, 3) BGR; None when it cannot be decoded."""
-    import cv2
+    """A picture as uint8 (h, w, 3) BGR; None for a file that holds none, is not ours to read, or is gone since."""
+    cv2 = opencv()
     import numpy as np
 
-    image: Image | None = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if path.stat().st_size else None
+    try:
+        content = np.fromfile(path, np.uint8)
+        image: Image | None = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except (OSError, cv2.error):
+        return None
     return image
 
 

@@ -17,7 +17,7 @@ from edgevision_runtime.cameras.mjpeg import MULTIPART, MjpegLink, request_strea
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.stream_time import StreamTime
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.report import redact
+from edgevision_runtime.redact import redact
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 3.0  # FFmpeg waits up to three times as long for RTSP; the camera leaves it behind before

@@ -33,6 +33,8 @@ class StdinCamera:
     total: int | None = None
     clock: Clock = REAL_CLOCK
 
+    fps: float | None = None
+
     def __init__(self, source: str, options: CameraOptions, descriptor: int | None = None) -> None:
         self.unreadable: list[str] = []
         self._descriptor = sys.stdin.fileno() if descriptor is None else descriptor
@@ -47,7 +49,7 @@ class StdinCamera:
             is_jpeg = data.startswith(START)
             image = decode_jpeg(data) if is_jpeg else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             if image is None:
-                self.unreadable.append(f"picture {index} on standard input")
+                self.unreadable.append(f"picture {index} on standard input could not be decoded")
             else:
                 yield Frame(image, index, self.clock.monotonic(), "-")
             index += 1

@@ -8,9 +8,12 @@ from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
 MOST_FPS = 1000.0  # containers without a frame rate say 0, 90000 or 1e6
+UNCERTAIN_FRAMES = 2  # containers that store a duration announce a frame or two too many
 
 
 class VideoCamera:
@@ -23,11 +26,12 @@ class VideoCamera:
     clock: Clock = REAL_CLOCK
 
     def __init__(self, source: str, options: CameraOptions) -> None:
-        import cv2
-
+        cv2 = opencv()
+        self.unreadable: list[str] = []
         self._source = source
         self._is_stopped = False
-        self._capture = cv2.VideoCapture(source)
+        with without_native_chatter():
+            self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise SourceLost(f"{source}: not a video that OpenCV can read", expected="mp4, avi, mkv …")
         self.own_fps: float | None = _frame_rate(float(self._capture.get(cv2.CAP_PROP_FPS)))
@@ -38,6 +42,7 @@ class VideoCamera:
         self._pace = Pace(fps)
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total: int | None = count if count > 0 else None
+        self.fps: float | None = fps or self.own_fps
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
@@ -50,6 +55,8 @@ class VideoCamera:
             index += 1
         if index == 0 and not self._is_stopped:
             raise SourceLost(f"{self._source}: no frame could be decoded", expected="a whole video file")
+        if self.total is not None and index < self.total - UNCERTAIN_FRAMES:
+            self.unreadable.append(f"{self._source} ended after {index} of the {self.total} frames that it announces")
 
     def stop(self) -> None:
         """See `Camera`."""

@@ -8,7 +8,7 @@ from typing import Any
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import ModelError
 from edgevision_runtime.quiet import without_native_chatter
-from edgevision_runtime.types import Tensor, TensorSpec
+from edgevision_runtime.types import Answer, Tensor, TensorSpec
 
 
 class InterpreterEngine:
@@ -32,26 +32,35 @@ class InterpreterEngine:
             raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
         self.input = _tensor_spec(inputs[0])
         self._input_index = inputs[0]["index"]
+        self._allocated = tuple(int(size) for size in inputs[0]["shape"])
         details = self._interpreter.get_output_details()
         self.outputs = tuple(_tensor_spec(detail) for detail in details)
-        self._output_indices = [detail["index"] for detail in details]
+        self._output_views = [self._interpreter.tensor(detail["index"]) for detail in details]
         self._quantize = InputQuantizer(self.input)
 
     def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """One sample of the contract in, dequantized outputs out; no batch axis on either side."""
-        stored = self._quantize(tensor)
-        if -1 in self.input.shape:
+        return self.infer_stored(self._quantize(tensor), self._dequantize)
+
+    def infer_stored(self, stored: Tensor, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """One sample as it is stored, with batch axis, to what `read` makes of the stored outputs.
+
+        The outputs are the interpreter's own memory: one that is still held stops the next call with a RuntimeError.
+        """
+        if stored.shape != self._allocated:  # the first of a dynamic shape
             self._interpreter.resize_tensor_input(self._input_index, stored.shape)
             self._interpreter.allocate_tensors()
+            self._allocated = stored.shape
         self._interpreter.set_tensor(self._input_index, stored)
         self._interpreter.invoke()
-        return tuple(
-            dequantize(self._interpreter.get_tensor(index)[0], spec)
-            for index, spec in zip(self._output_indices, self.outputs)
-        )
+        return read(tuple(view()[0] for view in self._output_views))
+
+    def _dequantize(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(dequantize(values, spec) for values, spec in zip(stored, self.outputs))
 
     def close(self) -> None:
         """Free the interpreter."""
+        self._output_views = []
         self._interpreter = None
 
     def __enter__(self) -> InterpreterEngine:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from edgevision_runtime.engines import PLAIN
 from edgevision_runtime.engines.interpreter import InterpreterEngine
 from edgevision_runtime.errors import MissingDependency
 
-BUILT_IN = "built-in"
-
 
 class LiteRTEngine(InterpreterEngine):
-    """A model on LiteRT with XNNPACK, or with its built-in kernels, which other runtimes' kernels resemble."""
+    """A model on LiteRT with XNNPACK, or with its plain built-in kernels."""
 
     name = "litert"
 
@@ -23,7 +22,7 @@ class LiteRTEngine(InterpreterEngine):
             ) from error
         self.kernels = kernels
         without_delegates = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        resolver = without_delegates if kernels == BUILT_IN else OpResolverType.AUTO
+        resolver = without_delegates if kernels == PLAIN else OpResolverType.AUTO
         super().__init__(
             lambda model: Interpreter(model_content=model, num_threads=threads, experimental_op_resolver_type=resolver),
             content,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from edgevision_runtime.engines import PLAIN
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import MissingDependency, ModelError
-from edgevision_runtime.types import Tensor, TensorSpec
+from edgevision_runtime.types import Answer, Tensor, TensorSpec
 
+PROVIDER = "CPUExecutionProvider"
 DTYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -23,21 +26,22 @@ class OnnxEngine:
     """A model in an ONNX Runtime session, built once."""
 
     name = "onnx"
-    kernels = "CPUExecutionProvider"
 
-    def __init__(self, content: bytes, *, version: str, threads: int) -> None:
+    def __init__(self, content: bytes, *, version: str, threads: int, kernels: str = PROVIDER) -> None:
         try:
             import onnxruntime
             from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
         except ImportError as error:
             raise MissingDependency(f"onnxruntime {version} cannot be imported ({error})") from error
-        self.version = version
+        self.version, self.kernels = version, kernels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        if kernels == PLAIN:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=[self.kernels])
+            self._session = onnxruntime.InferenceSession(content, options, providers=[PROVIDER])
         except (
             ort_errors.Fail,
             ort_errors.InvalidArgument,
@@ -57,8 +61,15 @@ class OnnxEngine:
 
     def infer(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """One sample of the contract in, float32 outputs out; no batch axis on either side."""
-        outputs = self._session.run(self._output_names, {self.input.name: self._quantize(tensor)})
-        return tuple(dequantize(stored[0], spec) for stored, spec in zip(outputs, self.outputs))
+        return self.infer_stored(self._quantize(tensor), self._dequantize)
+
+    def infer_stored(self, stored: Tensor, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """One sample as it is stored, with batch axis, to what `read` makes of the stored outputs."""
+        outputs = self._session.run(self._output_names, {self.input.name: stored})
+        return read(tuple(output[0] for output in outputs))
+
+    def _dequantize(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(dequantize(values, spec) for values, spec in zip(stored, self.outputs))
 
     def close(self) -> None:
         """Free the session."""

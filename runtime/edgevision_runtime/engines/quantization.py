@@ -25,20 +25,22 @@ class InputQuantizer:
         Raises:
             ModelError: a shape or a dtype that the model does not take.
         """
-        fits = len(tensor.shape) == len(self.shape) and all(
-            want in (-1, have) for want, have in zip(self.shape, tensor.shape)
-        )
-        if not fits:
-            raise ModelError(
-                f"input {self.spec.name!r} was given {tuple(tensor.shape)}",
-                expected=f"{self.shape}",
-                hint="the contract's resize, colour or layout does not match this model",
-            )
+        self.check_shape(tuple(tensor.shape))
         if tensor.dtype == np.uint8:
             return self.table[tensor][None]
         if tensor.dtype != np.float32:
             raise ModelError(f"input {self.spec.name!r} was given {tensor.dtype}", expected="uint8 or float32")
         return quantize(tensor, self.spec)[None]
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ModelError for a shape, without batch axis, that the model does not take."""
+        fits = len(shape) == len(self.shape) and all(want in (-1, have) for want, have in zip(self.shape, shape))
+        if not fits:
+            raise ModelError(
+                f"input {self.spec.name!r} was given {shape}",
+                expected=f"{self.shape}",
+                hint="the contract's resize, colour or layout does not match this model",
+            )
 
 
 def quantize(real: Tensor, spec: TensorSpec) -> Tensor:

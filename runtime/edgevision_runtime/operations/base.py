@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from edgevision_runtime.errors import ContractError, MissingDependency
+from edgevision_runtime.errors import ContractError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from edgevision_runtime.types import Image
 
 
@@ -40,21 +38,6 @@ class Operation:
         """Raise ContractError for a field whose value cannot be."""
         if not holds:
             raise ContractError(f"{self.name}: {field} is {getattr(self, field)!r}", expected=expected)
-
-
-def opencv() -> ModuleType:
-    """OpenCV, imported when first needed.
-
-    Raises:
-        MissingDependency: it is not installed.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingDependency(
-            f"OpenCV cannot be imported ({error})", hint='pip install "edgevision-runtime[camera]"'
-        ) from error
-    return cv2
 
 
 def is_number(value: Any) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from edgevision_runtime.errors import ContractError
-from edgevision_runtime.operations.base import Operation, is_box, is_size, opencv
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.operations.base import Operation, is_box, is_size
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image
@@ -88,7 +89,14 @@ class Resize(Operation):
         """Exact bilinear and nearest are; area differs by one step."""
         return self.kernel != "area"
 
-    def _windows(self, height: int, width: int) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    @property
+    def interpolation(self) -> int:
+        """OpenCV's number for the kernel."""
+        cv2 = opencv()
+        kernels = {"bilinear": cv2.INTER_LINEAR_EXACT, "area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}
+        return int(kernels[self.kernel])
+
+    def windows(self, height: int, width: int) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
         """The (top, left, height, width) that is read, and the one that is written."""
         target_height, target_width = self.size
         source, target = (0, 0, height, width), (0, 0, target_height, target_width)
@@ -107,7 +115,7 @@ class Resize(Operation):
 
     def axes(self, height: int, width: int) -> tuple[AxisMap, AxisMap]:
         """How rows and columns move."""
-        source, target = self._windows(height, width)
+        source, target = self.windows(height, width)
         rows, columns = target[2] / source[2], target[3] / source[3]
         return (
             (rows, target[0] - source[0] * rows, self.size[0]),
@@ -116,9 +124,7 @@ class Resize(Operation):
 
     def apply(self, image: Image) -> Image:
         """The image at the new size."""
-        cv2 = opencv()
-        flag = {"bilinear": cv2.INTER_LINEAR_EXACT, "area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[self.kernel]
-        return self._resize(image, flag, self.pad)
+        return self._resize(image, self.interpolation, self.pad)
 
     def apply_mask(self, mask: Image, fill: int) -> Image:
         """As the image, by nearest neighbour."""
@@ -127,7 +133,7 @@ class Resize(Operation):
     def _resize(self, image: Image, flag: int, pad: int | None) -> Image:
         import numpy as np
 
-        source, target = self._windows(*image.shape[:2])
+        source, target = self.windows(*image.shape[:2])
         top, left, height, width = source
         window = image[top : top + height, left : left + width]
         scaled = opencv().resize(window, (target[3], target[2]), interpolation=flag)

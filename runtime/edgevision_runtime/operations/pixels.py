@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from edgevision_runtime.operations.base import Operation, is_count, is_number, opencv
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.operations.base import Operation, is_count, is_number
 
 if TYPE_CHECKING:
-    from edgevision_runtime.types import Image
+    from edgevision_runtime.types import Image, Tensor
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,17 @@ class WhiteBalance(Operation):
         """Integer sums and a table per channel, so that every CPU makes the same bits."""
         import numpy as np
 
-        sums = image.sum(axis=(0, 1), dtype=np.int64).astype(np.float64)
+        table = self.table(image.sum(axis=(0, 1), dtype=np.int64).astype(np.float64))
+        return np.stack([table[image[..., c], c] for c in range(image.shape[2])], axis=-1)
+
+    def table(self, sums: Tensor) -> Image:
+        """uint8 (256, channels): what each step of each channel becomes when the channels sum up to `sums`, float64."""
+        import numpy as np
+
         gains = np.divide(sums.mean(), sums, out=np.ones_like(sums), where=sums > 0)
         steps = np.arange(256, dtype=np.float64)[:, None] * gains[None, :]
-        table = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
-        return np.stack([table[image[..., c], c] for c in range(image.shape[2])], axis=-1)
+        table: Image = np.clip(np.rint(steps), 0, 255).astype(np.uint8)
+        return table
 
 
 @dataclass(frozen=True)

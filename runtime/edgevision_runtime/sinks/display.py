@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edgevision_runtime.annotate import annotate
-from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.annotate import Annotator
 from edgevision_runtime.errors import MissingDependency
+from edgevision_runtime.opencv import opencv
+from edgevision_runtime.sinks import Stream
 from edgevision_runtime.types import Frame, Prediction
 
 WINDOW = "edgevision"
@@ -13,10 +14,9 @@ WINDOW = "edgevision"
 class DisplaySink:
     """Shows each annotated frame; needs an OpenCV with windows, which the headless wheel is not."""
 
-    def __init__(self, target: str | None, preprocess: Preprocess) -> None:
-        import cv2
-
-        self._preprocess = preprocess
+    def __init__(self, target: str | None, stream: Stream) -> None:
+        cv2 = opencv()
+        self._annotate = Annotator(stream.preprocess)
         try:
             cv2.namedWindow(WINDOW, cv2.WINDOW_NORMAL)
         except cv2.error as error:
@@ -27,14 +27,12 @@ class DisplaySink:
 
     def write(self, frame: Frame, prediction: Prediction) -> None:
         """Show one frame; Esc or q stops the run."""
-        import cv2
-
-        cv2.imshow(WINDOW, annotate(frame, prediction, self._preprocess))
+        cv2 = opencv()
+        cv2.imshow(WINDOW, self._annotate(frame, prediction))
         if cv2.waitKey(1) & 0xFF in (27, ord("q")):
             raise KeyboardInterrupt
 
     def close(self) -> None:
         """Close the window."""
-        import cv2
-
+        cv2 = opencv()
         cv2.destroyWindow(WINDOW)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgevision.cli import edgevision
 from edgevision.runs import RunDirectory
-from edgevision_runtime.errors import EdgeVisionError, ModelError
+from edgevision_runtime.errors import EdgeVisionError, ModelError, UsageError
 from tests.edgevision.training.shapes import write_classes
 
 PATIENCE_S = 120  # a fresh process imports TensorFlow, beside other tests
@@ -91,6 +91,10 @@ def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(data, tmp_path):
         (["--class-weights", "nowhere.json"], "balanced | none"),
         (["--preprocess", "nowhere.json"], "contract as JSON"),
         (["--width", "-1"], "above 0"),
+        (["--learning-rate", "nan"], "above 0"),
+        (["--split", "nan,nan,nan"], "sum to 1"),
+        (["--split", "0.5,0,0.5"], "a share for val"),
+        (["--augment", ""], "expected none, light, strong"),
     ],
 )
 def test_a_flag_that_cannot_be_is_one_line_and_no_run(data, tmp_path, flags, named):
@@ -101,6 +105,40 @@ def test_a_flag_that_cannot_be_is_one_line_and_no_run(data, tmp_path, flags, nam
     assert named in str(result.exception)
     assert "\n" not in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_before_the_first_epoch_promises_nothing(data, tmp_path):
+    output = tmp_path / "run"
+    process = subprocess.Popen(command(data, output), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while "training on" not in process.stderr.readline():
+        assert process.poll() is None
+
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 130
+    assert "nothing is kept" in errors or list((tmp_path / ".run.training").glob("**/epoch-*"))
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_that_numpy_cannot_take_is_refused_by_its_flag(data, tmp_path, seed):
+    result = CliRunner().invoke(edgevision, ["train", str(data), "-o", str(tmp_path / "run"), "--seed", seed])
+
+    assert result.exit_code == 2
+    assert "Invalid value for '--seed'" in result.output
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_training(data, tmp_path):
+    (tmp_path / "file").touch()
+
+    result = CliRunner().invoke(
+        edgevision,
+        ["train", str(data), "-o", str(tmp_path / "run"), "--report", str(tmp_path / "file" / "report.json")],
+    )
+
+    assert isinstance(result.exception, UsageError)
+    assert "report.json cannot be written" in str(result.exception)
+    assert not (tmp_path / "run").exists()
 
 
 def test_preprocess_is_the_whole_contract(data, tmp_path):
@@ -116,8 +154,8 @@ def test_preprocess_is_the_whole_contract(data, tmp_path):
 def test_a_contract_from_a_file_is_what_the_run_and_the_report_hold(data, tmp_path):
     operations = [
         {"op": "crop", "mode": "center", "size": [6, 6]},
+        {"op": "denoise", "method": "median", "size": 3},
         {"op": "color", "to": "gray"},
-        {"op": "normalize", "scale": 0.5, "mean": [60.0], "std": [30.0]},
     ]
     contract = {"schema": "edgevision.preprocess/1", "operations": operations}
     file = tmp_path / "contract.json"

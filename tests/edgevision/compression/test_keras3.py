@@ -43,6 +43,15 @@ def test_the_twin_answers_as_the_keras_3_model_does(tmp_path):
     assert not [layer for layer in rebuilt.model.layers if isinstance(layer, keras2.Model)]
 
 
+def test_an_h5_file_of_keras_3_is_rebuilt_too(tmp_path):
+    image = keras3.Input((16, 16, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(image))
+    keras3.Model(image, layers.Dense(3, activation="softmax")(x)).save(tmp_path / "model.h5")
+
+    assert is_keras3(tmp_path / "model.h5")
+    assert rebuild_keras3(tmp_path / "model.h5").largest_difference(networks.pictures(8)) <= TOLERANCE
+
+
 def test_a_normalization_layer_keeps_its_statistics():
     normalization = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 9.0, 16.0])
     image = keras3.Input((2, 2, 3))

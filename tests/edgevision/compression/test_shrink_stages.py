@@ -11,7 +11,7 @@ from edgevision.compression.pruning import Pruning
 from edgevision.compression.quantize import QuantizePlan, quantize
 from edgevision.compression.shrunk import Target
 from edgevision.compression.sparsity import layer_sparsities
-from edgevision.compression.subject import Origin
+from edgevision.compression.subject import Origin, open_subject
 from edgevision.compression.tuning import ShrinkHooks, Tuning
 from edgevision.packing.source_model import Statement
 from edgevision.runs import RunDirectory
@@ -157,6 +157,51 @@ def test_a_keras_3_file_with_a_stated_contract_is_pruned(folder, classes):
     assert [layer.share for layer in layer_sparsities(load_model(result.run))] == pytest.approx([0.5, 0.5], abs=0.005)
     assert any("Rebuilt from Keras 3" in line for line in lines)
     assert result.run.record["data"]["source"] == str(classes)
+
+
+@pytest.mark.parametrize("ending", ["layer", "activation"])
+def test_a_foreign_segmenter_learns_on_logits(folder, ending):
+    layers = keras3.layers
+    image = keras3.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(layers.Rescaling(1 / 255)(image))
+    x = layers.Conv2D(2, 1)(x) if ending == "layer" else layers.Conv2D(2, 1, activation="softmax")(x)
+    model = keras3.Model(image, layers.Softmax()(x) if ending == "layer" else x)
+    model.save(folder / f"{ending}.keras")
+    data = write_squares(folder / f"squares-{ending}")
+    (data / "images" / "notes.txt").write_text("no picture", encoding="utf-8")
+    stated = Statement(
+        task="segment",
+        labels=("ground", "square"),
+        resize="squash",
+        size=(16, 16),
+        color="rgb",
+        mean=(0.0,),
+        std=(1.0,),
+    )
+
+    subject = open_subject(Origin(folder / f"{ending}.keras", stated, str(data)))
+
+    pictures = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)
+    logits, probabilities = subject.model.predict(pictures, verbose=0), model.predict(pictures, verbose=0)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    assert np.allclose(shares, probabilities, atol=1e-6)  # float32, the same sums
+    assert np.abs(logits.sum(axis=-1) - 1).max() > 0.01
+    assert any("softmax" in note for note in subject.notes)
+    assert any("notes.txt is no image" in note for note in subject.notes)
+    assert subject.is_foreign
+
+
+def test_a_child_does_not_need_the_file_of_class_weights(folder, classes):
+    file = folder / "weights.json"
+    file.write_text('{"dark": 3}', encoding="utf-8")
+    network = NetworkPlan("cnn", width=0.25, image_size=(8, 8))
+    plan = TrainPlan(DataPlan(str(classes)), network, epochs=1, batch=8, class_weights=str(file))
+    run = train(plan, TrainTarget(folder / "weighted")).run
+    file.unlink()
+
+    child = prune(PrunePlan(Origin(run.path), Pruning(), TUNING), Target(folder / "weighted-pruned")).run
+
+    assert child.record["arguments"]["class_weight_values"] == [1.0, 3.0]
 
 
 def test_a_foreign_model_must_state_its_contract_and_its_data(folder, classes):

@@ -46,6 +46,12 @@ def test_a_text_that_cannot_be_says_what_can(text, message):
         Augmentation.parse(text)
 
 
+@pytest.mark.parametrize("text", ["light,flip=0", "rotate=5,none"])
+def test_a_preset_stands_alone(text):
+    with pytest.raises(UsageError, match="a preset alone"):
+        Augmentation.parse(text)
+
+
 @pytest.mark.parametrize("text", ["light", "strong", "vflip=1", "color=0.5", "blur=3", "noise=20"])
 def test_the_same_seed_gives_the_same_pictures_and_another_seed_others(text):
     augmentation, images = Augmentation.parse(text), _batch()

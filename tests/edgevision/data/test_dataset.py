@@ -12,6 +12,12 @@ def test_a_folder_that_is_not_there_is_named_with_a_suggestion():
         open_dataset("trafic-lights")
 
 
+@pytest.mark.parametrize("source", ["", "  "])
+def test_an_empty_name_is_not_the_current_folder(source):
+    with pytest.raises(DataError, match="no data is named"):
+        open_dataset(source)
+
+
 def test_a_name_that_is_also_a_folder_is_asked_for(tmp_path, monkeypatch):
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -120,9 +120,26 @@ def test_a_file_that_does_not_match_is_named(grouped_folder):
         split(open_dataset(grouped_folder), SplitPlan(group_by=r"rec\d+"))
 
 
+@pytest.mark.parametrize("expression", [r"(patient\d+)?", "^"])
+def test_an_expression_that_finds_nothing_in_a_name_does_not_match_it(grouped_folder, expression):
+    with pytest.raises(DataError, match="file names do not match --group-by"):
+        split(open_dataset(grouped_folder), SplitPlan(group_by=expression))
+
+
+def test_one_group_for_all_images_is_named(grouped_folder):
+    with pytest.raises(DataError, match="into one group, 'rec'"):
+        split(open_dataset(grouped_folder), SplitPlan(group_by="rec"))
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [{"group_by": "("}, {"shares": (0.5, 0.2, 0.2)}, {"shares": (0.0, 0.5, 0.5)}, {"shares": (1.2, -0.2, 0)}],
+    [
+        {"group_by": "("},
+        {"shares": (0.5, 0.2, 0.2)},
+        {"shares": (0.0, 0.5, 0.5)},
+        {"shares": (1.2, -0.2, 0)},
+        {"shares": (float("nan"), float("nan"), float("nan"))},
+    ],
 )
 def test_a_plan_that_cannot_be_is_a_usage_error(arguments):
     with pytest.raises(UsageError):

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from edgevision.cli import edgevision
 from edgevision.reports.envelope import read_report
+from edgevision_runtime.errors import UsageError
 
 
 @pytest.fixture
@@ -49,6 +50,17 @@ def test_verify_writes_report_junit_and_page(run, color_bundle, color_pictures, 
     suite = ET.parse(files["xml"]).getroot().find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
     assert "<img" in files["html"].read_text()
+
+
+def test_verify_proposes_to_pack_only_with_a_report_that_is_there(run, good_bundle, color_pictures, tmp_path):
+    without = run("verify", good_bundle.path, "--data", color_pictures)
+    written = run("verify", good_bundle.path, "--data", color_pictures, "--report", tmp_path / "v.json")
+
+    assert without.stderr.splitlines()[-1] == (
+        f"Next: edgevision verify {good_bundle.path} --data {color_pictures} --report verify.json"
+    )
+    assert written.stderr.splitlines()[-1].startswith(f"Next: edgevision pack {good_bundle.path} ")
+    assert f"--report {tmp_path / 'v.json'} " in written.stderr
 
 
 def test_verify_prints_the_report_as_json(run, good_bundle, color_pictures):
@@ -105,6 +117,21 @@ def test_bench_ends_with_1_when_something_regressed(run, good_bundle, tmp_path):
     assert ended.return_value == 0
     assert half.return_value == 1
     assert "size_bytes" in half.stdout
+
+
+def test_a_typo_in_what_comes_after_the_work_is_found_before_it(run, good_bundle, color_pictures, tmp_path):
+    (tmp_path / "old.json").write_text("{}")
+
+    for verb, *late in (
+        ("verify", "--data", color_pictures, "--device", "rapsberry-pi-4"),
+        ("bench", "--device", "rapsberry-pi-4"),
+        ("bench", "--baseline", tmp_path / "old.json"),
+        ("verify", "--data", color_pictures, "--engine", "onxn"),
+    ):
+        ended = run(verb, good_bundle.path, *late)
+
+        assert isinstance(ended.exception, UsageError)
+        assert ended.output == ""  # not even progress
 
 
 def test_devices_lists_and_explains(run):

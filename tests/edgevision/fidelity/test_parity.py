@@ -20,11 +20,12 @@ def test_a_bundle_that_keeps_up_passes(parity, good_bundle, color_pictures):
 def test_too_few_images_fail_unless_told_otherwise(parity, good_bundle, few_pictures):
     with pytest.raises(AssertionError, match="270 more images would settle it"):
         parity(good_bundle.path, data=few_pictures)
-    with pytest.warns(UserWarning, match="parity is inconclusive"):
+    with pytest.warns(UserWarning, match="parity is inconclusive") as warnings:
         warned = parity(good_bundle.path, data=few_pictures, inconclusive="warn")
     passed = parity(good_bundle.path, data=few_pictures, inconclusive="pass")
 
     assert warned.status == passed.status == "inconclusive"
+    assert warnings[0].filename == __file__  # the line of the test, not of the plugin
 
 
 @pytest.mark.parametrize("wrong", [{"max_dorp": 0.1}, {"inconclusive": "ignore"}])

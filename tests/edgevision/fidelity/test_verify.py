@@ -166,6 +166,8 @@ def test_a_variant_that_an_engine_refuses_is_skipped_with_the_reason(broken_bund
     assert [(skip.variant, skip.engine) for skip in found.skipped] == [("int8.onnx", "onnx")]
     assert "refuses the model" in found.skipped[0].reason
     assert {"W301", "W302"} <= {finding.code for finding in found.warnings}
+    assert found.status == "inconclusive"  # the reference alone proves nothing
+    assert "only it ran" in what_would_settle(found)
 
 
 def test_no_engine_for_any_variant_is_an_error(color_bundle, color_pictures):

@@ -1,12 +1,14 @@
 """The pages of compression and demo, from stories made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from edgevision.reports.compression_report import CompressionStory, LedgerRow, write_compression_report
 from edgevision.reports.demo_report import DemoStory, write_demo_report
 from edgevision.reports.html import KeyFigure, Step
 from edgevision.reports.training_report import TrainingStory
-from edgevision.reports.verify_report import VariantResult, VerifyStory
+from edgevision.reports.verify_report import VariantResult, VerifyStory, variants_table
 from edgevision.training.metrics import classification_metrics
 
 PRUNING = CompressionStory(
@@ -25,9 +27,9 @@ VERIFY = VerifyStory(
     metric="accuracy",
     images=100,
     variants=(
-        VariantResult("float32.tflite", "litert", 250_000, 0.95, (0.89, 0.98), latency_ms=2.0),
+        VariantResult("float32.tflite", "litert", 250_000, 0.95, (0.89, 0.98), latency_ms=2.0, fps=480.0),
         VariantResult(
-            "int8.tflite", "litert", 70_000, 0.94, (0.88, 0.97), -0.01, (-0.04, 0.02), 0.97, None, 0.8, "fail"
+            "int8.tflite", "litert", 70_000, 0.94, (0.88, 0.97), -0.01, (-0.04, 0.02), 0.97, None, 0.8, "fail", 1180.0
         ),
     ),
     status="fail",
@@ -74,4 +76,14 @@ def test_the_demo_tells_the_whole_path_and_ends_with_the_users_own_commands(tmp_
     assert places == sorted(places)
     assert text.index("edgevision train photos/ -o runs/mine") > places[-1]
     assert "−1.00 (−4.00 … +2.00)" in text
-    assert "1,250" in text  # frames per second at 0.8 ms
+    assert "1,180" in text  # frames per second as measured, not 1000 / 0.8 ms
+
+
+def test_frames_per_second_are_told_only_where_whole_frames_were_timed():
+    timed = variants_table(VERIFY)
+    inferences = variants_table(replace(VERIFY, variants=[replace(variant, fps=None) for variant in VERIFY.variants]))
+
+    assert [*timed.headers[-3:]] == ["Frame", "fps", "Verdict"]
+    assert [*inferences.headers[-2:]] == ["Inference", "Verdict"]
+    assert "fps" not in inferences.headers
+    assert {len(row) for row in inferences.rows} == {len(inferences.headers)}

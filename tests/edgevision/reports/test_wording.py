@@ -18,6 +18,7 @@ from edgevision.reports import wording
         (wording.size(2_400_000), "2.40 MB"),
         (wording.milliseconds(3.14159), "3.14 ms"),
         (wording.milliseconds(31.4159), "31.4 ms"),
+        (wording.milliseconds(0.0214), "0.021 ms"),
         (wording.milliseconds(None), "–"),
     ],
 )

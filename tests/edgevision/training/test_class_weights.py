@@ -40,6 +40,7 @@ def test_a_file_names_weights_and_the_rest_weighs_one(tmp_path):
         ('{"blue": 1}', "red | yellow"),
         ('{"red": -1}', "label to number"),
         ("[1]", "label to number"),
+        ('{"red": 0, "yellow": 0}', "every class weighs 0"),
     ],
 )
 def test_a_file_that_is_no_such_thing_is_refused(tmp_path, text, named):

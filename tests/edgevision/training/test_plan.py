@@ -5,9 +5,10 @@ import pytest
 from edgevision.training.plan import DataPlan, NetworkPlan, TrainPlan, plan_differences
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.operations import Color, Crop, Resize
+from edgevision_runtime.operations import Color, Crop, Layout, Normalize, Resize
 
 DATA = DataPlan("photos")
+SMALL = Resize((8, 8), "squash", "bilinear")
 
 
 def test_what_nobody_said_comes_from_the_task():
@@ -32,6 +33,10 @@ def test_what_nobody_said_comes_from_the_task():
         (lambda: NetworkPlan(width=0.0), "above 0"),
         (lambda: NetworkPlan(fine_tune_epochs=-1), "0 or more"),
         (lambda: TrainPlan(DATA, preprocess=Preprocess((Color("rgb"),))), "resize"),
+        (lambda: TrainPlan(DATA, preprocess=Preprocess((SMALL, Normalize(1 / 255, (0.5,), (0.5,))))), "normalizes"),
+        (lambda: TrainPlan(DATA, preprocess=Preprocess((SMALL, Layout("NCHW")))), "NHWC"),
+        (lambda: TrainPlan(DATA, learning_rate=-1.0), "above 0"),
+        (lambda: TrainPlan(DATA, label_smoothing=2.0), "label smoothing"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_and_says_what_can(make, named):

@@ -185,6 +185,16 @@ def test_an_interrupted_training_must_be_resumed_or_given_up(classes, tmp_path):
     assert not UnfinishedTraining.of(output).path.exists()
 
 
+def test_resume_refuses_images_that_have_changed(tmp_path):
+    data = write_classes(tmp_path / "data")
+    with pytest.raises(Stop):
+        train(classify_plan(data), Target(tmp_path / "run"), stop_in_epoch(2))
+    next((data / "dark").iterdir()).unlink()
+
+    with pytest.raises(UsageError, match=r"another plan \(images\)"):
+        train(classify_plan(data), Target(tmp_path / "run", resume=True))
+
+
 def test_force_starts_over(classes, tmp_path):
     output = tmp_path / "run"
     with pytest.raises(Stop):
@@ -200,6 +210,70 @@ def test_a_run_is_not_overwritten_unless_forced(trained, classes):
 
     with pytest.raises(UsageError, match="exists already"):
         train(classify_plan(classes), Target(result.run.path))
+
+
+def test_a_run_finds_its_data_from_another_folder(tmp_path, monkeypatch):
+    write_classes(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    run = train(classify_plan("data", epochs=1), Target(tmp_path / "run")).run
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert len(open_run_data(run).samples) == 28
+
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match="is not there; say where it is: --data"):
+        open_run_data(run)
+
+
+def test_class_weights_of_a_file_are_kept_in_the_run(classes, tmp_path):
+    file = tmp_path / "weights.json"
+    file.write_text('{"dark": 3}', encoding="utf-8")
+
+    run = train(classify_plan(classes, epochs=1, class_weights=str(file)), Target(tmp_path / "run")).run
+
+    assert run.record["arguments"]["class_weight_values"] == [1.0, 3.0]
+
+
+def test_one_class_is_refused_by_name(tmp_path):
+    data = write_classes(tmp_path / "data")
+    for file in (data / "bright").iterdir():
+        file.unlink()
+    (data / "bright").rmdir()
+
+    with pytest.raises(DataError, match="has one class, 'dark'"):
+        train(classify_plan(data), Target(tmp_path / "run"))
+
+
+def test_groups_thin_classes_and_skipped_files_are_said(tmp_path):
+    data = write_classes(tmp_path / "data")
+    for file in sorted((data / "bright").iterdir())[1:]:
+        file.unlink()
+    (data / "dark" / "broken.jpg").write_text("no picture", encoding="utf-8")
+    lines, images = [], []
+
+    hooks = TrainHooks(
+        log=lines.append, warn=lines.append, on_images=lambda work, done, total: images.append((work, done, total))
+    )
+    train(classify_plan(data, epochs=1), Target(tmp_path / "run"), hooks)
+
+    assert "skipped broken.jpg is not a picture that can be read" in lines
+    assert "val has no image of 'bright': too few images of it" in lines
+    assert ("checking", 16, 16) in images
+    assert {work for work, _, _ in images} == {"checking", "preparing train", "preparing val"}
+
+
+def test_grouping_is_said(classes, tmp_path):
+    lines = []
+    data = DataPlan(str(classes), group_by=r"^(\d)")
+
+    with pytest.raises(DataError, match="too few"):  # two groups cannot make three splits
+        train(TrainPlan(data, epochs=1), Target(tmp_path / "run"), TrainHooks(log=lines.append))
+    data = DataPlan(str(classes), group_by=r"(\d)\.")
+    plan = TrainPlan(data, NetworkPlan("cnn", width=0.25, image_size=(8, 8)), epochs=1)
+    train(plan, Target(tmp_path / "run"), TrainHooks(log=lines.append))
+
+    assert r"grouped by (\d)\.: 10 groups, each on one side of the split" in lines
 
 
 def test_data_without_labels_is_refused(tmp_path, classes):

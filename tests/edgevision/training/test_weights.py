@@ -47,6 +47,15 @@ def test_the_head_is_skipped_and_named_when_the_classes_differ(saved_cnn):
     assert report.describe()[0] == f"loaded 8 layers from {path}"
 
 
+def test_a_quantization_aware_network_is_refused_as_a_source(tmp_path):
+    from edgevision.compression.qat import Quantization, quantization_aware
+
+    quantization_aware(cnn(), Quantization(input_range=(0.0, 255.0))).save(tmp_path / "qat.keras")
+
+    with pytest.raises(ModelError, match="give the run it was made from"):
+        load_weights(cnn(), "cnn", tmp_path / "qat.keras")
+
+
 def test_the_head_loads_too_when_the_classes_are_the_same(saved_cnn):
     source, path = saved_cnn
     model = cnn()
