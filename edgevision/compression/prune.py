@@ -25,7 +25,6 @@ from edgevision.runs import RunDirectory, check_writable
 from edgevision.training.fit import make_deterministic
 from edgevision_runtime.errors import UsageError
 
-DEFAULT_EPOCHS = 4
 DEFAULT_LEARNING_RATE = 5e-4
 
 

@@ -28,7 +28,6 @@ from edgevision.training.fit import make_deterministic
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import CheckFailed
 
-DEFAULT_EPOCHS = 3
 DEFAULT_LEARNING_RATE = 1e-4
 SPARSE_FROM = 0.05  # a network with more zeros than this was pruned, and its zeros are kept
 _OBSERVED_BATCHES = 8

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 EXPECTED = "CLASS/*.jpg, or images/ + masks/ + classes.txt, or train/ val/ test/ with either inside"
 
-Item = TypeVar("Item")
 Finding = TypeVar("Finding")
 
 

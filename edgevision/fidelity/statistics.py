@@ -124,12 +124,6 @@ def paired_ratio_difference(reference: Ratios, variant: Ratios, bootstrap: Boots
     return _bootstrapped([variant, reference], bootstrap)
 
 
-def paired_mean_difference(reference: Counts, variant: Counts, bootstrap: Bootstrap) -> Estimate:
-    """Mean of the variant's per-image values minus that of the reference's, (images,) each."""
-    ones = np.ones((len(reference), 1))
-    return paired_ratio_difference(Ratios(reference[:, None], ones), Ratios(variant[:, None], ones), bootstrap)
-
-
 def verdict(estimate: Estimate, at_least: float) -> str:
     """pass: the whole interval is at or above the limit; fail: all of it is below; else inconclusive."""
     if estimate.low >= at_least:

@@ -70,13 +70,6 @@ def evaluate_segmentation(confusion: Counts, names: Sequence[str]) -> dict[str, 
     }
 
 
-def headline(task: str, metrics: dict[str, Any]) -> tuple[str, float]:
-    """The one number a table shows: ("accuracy", …) for classify, ("mean_iou", …) for segment; nan when undefined."""
-    name = "accuracy" if task == "classify" else "mean_iou"
-    value = metrics["accuracy"] if task == "classify" else metrics["mean"]["iou"]
-    return name, float("nan") if value is None else float(value)
-
-
 def _class_scores(confusion: Counts, index: int, name: str) -> dict[str, Any]:
     hit, missed, wrong = _hit_missed_wrong(confusion, index)
     occurs = hit + missed + wrong > 0

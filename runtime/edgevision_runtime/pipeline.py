@@ -17,7 +17,6 @@ from edgevision_runtime.predictor import Predictor
 from edgevision_runtime.sinks import Sink
 from edgevision_runtime.types import Frame
 
-POLICIES = ("latest", "every")
 STOP_CHECK_S = 0.2  # how often a loop that waits for a frame looks whether it should end
 
 

@@ -6,7 +6,6 @@ from edgevision.training.metrics import (
     confusion_matrix,
     evaluate_classification,
     evaluate_segmentation,
-    headline,
 )
 
 # truth \ predicted        cat dog bird
@@ -77,11 +76,3 @@ def test_nothing_to_judge_gives_undefined_numbers_and_no_division_by_zero():
 
     assert classification_metrics(nothing, ("a", "b"))["accuracy"] is None
     assert evaluate_segmentation(nothing, ("a", "b"))["mean"]["iou"] is None
-
-
-def test_the_headline_is_accuracy_for_classes_and_mean_iou_for_masks():
-    classes = classification_metrics(np.array([[3, 1], [0, 4]]), ("a", "b"))
-    masks = evaluate_segmentation(np.array([[50, 10], [5, 35]]), ("a", "b"))
-
-    assert headline("classify", classes) == ("accuracy", 7 / 8)
-    assert headline("segment", masks) == ("mean_iou", pytest.approx((50 / 65 + 35 / 50) / 2))
