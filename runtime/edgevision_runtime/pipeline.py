@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edgevision_runtime.cameras import Camera
@@ -29,7 +30,6 @@ class RunSummary:
     dropped: int = 0  # frames that a newer one replaced before anyone took them
     too_old: int = 0  # frames dropped by --max-age-ms
     duration_s: float = 0.0
-    has_lost_reader: bool = False  # the one of stdout went away, and the run ended
     latencies_ms: list[float] = field(default_factory=list)
 
     @property
@@ -109,9 +109,8 @@ def run_pipeline(
     started_s = time.monotonic()
     capture.start()
     try:
-        _infer_until_end(camera, slot, predictor, sinks, limits, summary)
-    except BrokenPipeError:
-        summary.has_lost_reader = True
+        with suppress(BrokenPipeError):  # nobody reads stdout any more: a run's ordinary end
+            _infer_until_end(camera, slot, predictor, sinks, limits, summary)
     finally:
         slot.close()
         camera.stop()
