@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.types import Variant
 
 if TYPE_CHECKING:
@@ -97,7 +96,4 @@ class Conversion:
 
 def _check_choice(kind: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        close = difflib.get_close_matches(value, known, n=1)
-        raise UsageError(
-            f"unknown {kind} {value!r}", expected=" | ".join(known), hint=f"did you mean {close[0]}?" if close else ""
-        )
+        raise UsageError(f"unknown {kind} {value!r}", expected=" | ".join(known), hint=did_you_mean(value, known))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from dataclasses import dataclass
 from typing import Any
 
 from edgevision.data.images import IGNORE
 from edgevision.tensorflow_setup import tf
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import UsageError, did_you_mean
 
 LUMA = {"rgb": (0.299, 0.587, 0.114), "bgr": (0.114, 0.587, 0.299)}  # BT.601
 PRESETS = {
@@ -61,9 +60,8 @@ class Augmentation:
         for part in text.split(","):
             name, has_amount, amount = (piece.strip() for piece in part.partition("="))
             if name not in _RANGES:
-                close = difflib.get_close_matches(name, [*_RANGES, *PRESETS, "none"], n=1)
                 known = f"none, {', '.join(PRESETS)}, or some of {', '.join(_RANGES)}"
-                hint = f"did you mean {close[0]}?" if close else ""
+                hint = did_you_mean(name, [*_RANGES, *PRESETS, "none"])
                 raise UsageError(f"augmentation {name!r}", expected=known, hint=hint)
             try:
                 amounts[name] = float(amount) if has_amount else _RANGES[name][1]

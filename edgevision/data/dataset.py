@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgevision.data.datasets import NAMED, fetch
 from edgevision.data.images import IGNORE, read_image, read_mask_values
 from edgevision.data.packages import INTO_USER_CACHE, FetchOptions
-from edgevision_runtime.errors import DataError
+from edgevision_runtime.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image
@@ -124,8 +123,7 @@ def open_dataset(
     else:
         root, group_by = Path(source), None
     if not root.is_dir():
-        close = difflib.get_close_matches(str(source), NAMED, n=1)
-        hint = f"did you mean {close[0]}?" if close else "`edgevision datasets` lists the named sets"
+        hint = did_you_mean(str(source), NAMED) or "`edgevision datasets` lists the named sets"
         raise DataError(f"{source} is no folder and no named set", hint=hint)
     return layouts.read(root, task, group_by, on_progress or (lambda done, total: None))
 

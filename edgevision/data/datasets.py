@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import re
 import struct
@@ -15,7 +14,7 @@ from edgevision.data.archives import Archive, safe_target
 from edgevision.data.packages import INTO_USER_CACHE, FetchOptions, checked_member, downloaded
 from edgevision.data.pins import PACKAGES, Package
 from edgevision_runtime.atomic import atomic_folder
-from edgevision_runtime.errors import DataError
+from edgevision_runtime.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image
@@ -93,9 +92,9 @@ def find(name: str) -> NamedDataset:
         DataError: no set has that name.
     """
     if name not in NAMED:
-        close = difflib.get_close_matches(name, NAMED, n=1)
+        hint = did_you_mean(name, NAMED)
         raise DataError(
-            f"no data set is called {name!r}" + (f"; did you mean {close[0]}?" if close else ""),
+            f"no data set is called {name!r}" + (f"; {hint}" if hint else ""),
             expected=f"one of {', '.join(NAMED)}",
         )
     return NAMED[name]

@@ -7,7 +7,6 @@ load is named, and when fewer than half of the backbone loads nothing is changed
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures import is_backbone, is_head
 from edgevision.training.imagenet import WEIGHTS, LayerWeights, PretrainedWeights
 from edgevision.training.load import load_model
-from edgevision_runtime.errors import ModelError, UsageError
+from edgevision_runtime.errors import ModelError, UsageError, did_you_mean
 
 WRAPPERS = ("Quantize", "PruneLowMagnitude")  # QuantizeWrapperV2 of tfmot, QuantizedLayer of edgevision …
 LEAST_SHARE = 0.5
@@ -90,11 +89,10 @@ def _registered(architecture: str, source: str) -> PretrainedWeights | None:
         )
     if Path(source).exists():
         return None
-    near = get_close_matches(source, ["imagenet", *WEIGHTS], n=1)
     raise UsageError(
         f"no weights at {source}",
         expected=f"imagenet, {', '.join(WEIGHTS)}, or the path of a run directory, .keras or .h5 file",
-        hint=f"did you mean {near[0]}?" if near else "",
+        hint=did_you_mean(source, ["imagenet", *WEIGHTS]),
     )
 
 

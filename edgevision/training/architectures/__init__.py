@@ -6,8 +6,6 @@ softmax (N, classes), segmenters in logits (N, h, w, classes) at the input's res
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures import (
     applications,
@@ -27,7 +25,7 @@ from edgevision.training.architectures.architecture import (
     is_backbone,
     is_head,
 )
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import UsageError, did_you_mean
 
 __all__ = [
     "ARCHITECTURES",
@@ -62,8 +60,7 @@ def find_architecture(name: str, task: Task | None = None) -> Architecture:
         return ARCHITECTURES[name]
     if name in ARCHITECTURES:
         raise UsageError(f"{name} cannot {task}", expected=f"one of {', '.join(names)}")
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(name, names)
     raise UsageError(f"no architecture is called '{name}'", expected=f"one of {', '.join(names)}", hint=hint)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import UsageError, did_you_mean
 
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)")
@@ -32,8 +31,7 @@ def parse_query(kind: str, query: str, fields: Mapping[str, Parser]) -> dict[str
     for part in query.split("&") if query else []:
         name, equals, text = part.partition("=")
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1)
-            hint = f"did you mean {close[0]}?" if close else ""
+            hint = did_you_mean(name, fields)
             raise UsageError(f"{kind} does not know {name!r}", expected=" | ".join(fields), hint=hint)
         if name in found:
             raise UsageError(f"{kind}: {name} is given twice", expected="each setting once")
