@@ -85,14 +85,14 @@ def choose_frames(bundle: Bundle, samples: Sequence[Sample], count: int) -> list
 
 
 def _least_sure_first(bundle: Bundle, classes: list[list[Sample]]) -> list[list[Sample]]:
-    spec = bundle.spec
-    engine = _open_engines(bundle)[0].engine
+    spec, variant = bundle.spec, bundle.variants[0]
+    with open_engine(_engines_of(variant)[0], bundle.read(variant.path)) as engine:
 
-    def top_score(sample: Sample) -> float:
-        outputs = engine.infer(spec.preprocess(sample.read_image()))
-        return float(spec.postprocess.scores(outputs).max())
+        def top_score(sample: Sample) -> float:
+            outputs = engine.infer(spec.preprocess(sample.read_image()))
+            return float(spec.postprocess.scores(outputs).max())
 
-    return [sorted(members, key=top_score) for members in classes]
+        return [sorted(members, key=top_score) for members in classes]
 
 
 class _Runner(NamedTuple):
@@ -101,17 +101,21 @@ class _Runner(NamedTuple):
     plain: Engine | None  # the same model on plain kernels; None: the engine has no choice
 
 
+def _engines_of(variant: Variant) -> list[str]:
+    names = engines_for(variant.format)
+    if not names:
+        raise ModelError(
+            f"no engine here runs {variant.name}, so it would have no golden vectors",
+            hint='pip install "edgevision-runtime[litert,onnx]"',
+        )
+    return names
+
+
 def _open_engines(bundle: Bundle) -> list[_Runner]:
     opened = []
     for variant in bundle.variants:
-        names = engines_for(variant.format)
-        if not names:
-            raise ModelError(
-                f"no engine here runs {variant.name}, so it would have no golden vectors",
-                hint='pip install "edgevision-runtime[litert,onnx]"',
-            )
         model = bundle.read(variant.path)
-        for name in names:
+        for name in _engines_of(variant):
             plain = None if name == "tflite" else open_engine(name, model, kernels=PLAIN)
             opened.append(_Runner(variant, open_engine(name, model), plain))
     return opened

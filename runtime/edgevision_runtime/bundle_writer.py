@@ -6,7 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgevision_runtime import signing
@@ -106,8 +106,8 @@ def _write(path: Path, members: Mapping[str, bytes]) -> Bundle:
                 entry.external_attr = 0o644 << 16
                 entry.create_system = 3
                 archive.writestr(entry, members[name])
-        Bundle.open(temporary)
-    return Bundle.open(path)
+        written = Bundle.open(temporary)
+    return replace(written, path=path)
 
 
 def _json(document: object) -> bytes:
