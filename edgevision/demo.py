@@ -210,10 +210,14 @@ def _rows(bundle: Bundle, verified: dict[str, Any], stream: Path) -> list[Varian
 def _measure(bundle: Bundle, variant: str, engine: str, stream: Path) -> tuple[float, float]:
     """(median latency in ms, frames per second) of the runtime's loop over the stream's pictures, one thread."""
     from edgevision_runtime.cameras import open_camera
-    from edgevision_runtime.pipeline import RunLimits, run_pipeline
-    from edgevision_runtime.predictor import Predictor, choose
+    from edgevision_runtime.models import ModelSlot, load_model
+    from edgevision_runtime.outputs import Outputs
+    from edgevision_runtime.pipeline import Channel, run_pipeline
+    from edgevision_runtime.predictor import choose
+    from edgevision_runtime.status import CameraStatus
 
     choice = choose(bundle, variant=variant, engine=engine)
-    with Predictor(bundle, choice) as predictor, open_camera(str(stream)) as camera:
-        summary = run_pipeline(camera, predictor, [], policy="every", limits=RunLimits())
+    with ModelSlot(load_model(bundle, choice)) as model, open_camera(str(stream)) as camera:
+        channel = Channel(camera, [model], CameraStatus("demo", str(stream)), policy="every")
+        summary = run_pipeline([channel], Outputs())
     return summary.median_latency_ms, summary.fps

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.messages import Result
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.overlay import Overlay
-from edgevision_runtime.types import Classification, Frame, Image, Prediction, Segmentation
+from edgevision_runtime.types import Classification, Image, Prediction, Segmentation
 
 MIN_HEIGHT = 240  # small crops are enlarged so that the caption can be read
 # Okabe & Ito's colours, told apart by the colour-blind, in BGR; class 0 (background) is left as it is.
@@ -16,20 +16,26 @@ FONT_SIZES = (0.6, 0.5, 0.4, 0.35)  # as wanted, down to the smallest that can b
 
 
 class Annotator:
-    """Draws the predictions of one stream; keeps what does not change from frame to frame."""
+    """Draws the results of a run; keeps for each camera and model what does not change from frame to frame."""
 
-    def __init__(self, preprocess: Preprocess) -> None:
-        self._overlay = Overlay(preprocess, PALETTE)
+    def __init__(self) -> None:
+        self._overlays: dict[tuple[str, str], Overlay] = {}
 
-    def __call__(self, frame: Frame, prediction: Prediction) -> Image:
+    def __call__(self, result: Result) -> Image:
         """A picture, uint8 (h, w, 3) BGR, of the frame with its prediction; small frames are enlarged."""
         cv2 = opencv()
-        image = frame.image
+        image, prediction = result.frame.image, result.prediction
         if isinstance(prediction, Segmentation):
-            image = self._overlay(image, prediction.mask)
+            image = self._overlay(result)(image, prediction.mask)
         scale = max(1, -(-MIN_HEIGHT // image.shape[0]))
         enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST) if scale > 1 else image
         return caption(enlarged, describe(prediction))
+
+    def _overlay(self, result: Result) -> Overlay:
+        key = result.camera, result.model
+        if key not in self._overlays:
+            self._overlays[key] = Overlay(result.spec.preprocess, PALETTE)
+        return self._overlays[key]
 
 
 def describe(prediction: Prediction) -> str:

@@ -11,12 +11,12 @@ import click
 
 from edgevision_runtime import __version__
 from edgevision_runtime.bench_command import bench
-from edgevision_runtime.cli_main import SuggestingGroup, end_process, run_command, say, stop_on_signals
+from edgevision_runtime.cli_main import SuggestingGroup, end_process, run_command, say
 from edgevision_runtime.errors import CheckFailed
+from edgevision_runtime.run_command import run
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
-    from edgevision_runtime.cameras.options import CameraOptions
     from edgevision_runtime.selftest import SelftestResult
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
@@ -84,77 +84,8 @@ def selftest(bundle_path: Path, public_key: Path | None, output_format: str, rep
         raise CheckFailed("selftest failed", hint="do not put this bundle live on this machine")
 
 
-@edgevision_runtime.command()
-@BUNDLE
-@PUBLIC_KEY
-@click.option("--source", required=True, help="A camera, stream, video, folder or glob; see docs/cameras.md.")
-@click.option("--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, display; repeat.")
-@click.option("--variant", help="Which variant, such as int8.tflite; default: the bundle's own choice.")
-@click.option("--engine", help="litert, tflite or onnx; default: the first that is installed.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of the interpreter.")
-@click.option("--policy", type=click.Choice(["latest", "every"]), help="Default: latest if live, every for files.")
-@click.option("--fps", type=click.FloatRange(min=0.01), help="Play files at this pace, as if they were live.")
-@click.option("--limit", type=click.IntRange(1), help="Stop after this many results.")
-@click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
-@click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
-@click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
-@click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
-@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
-def run(bundle_path: Path, public_key: Path | None, quiet: bool, **options: Any) -> None:
-    """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
-    from edgevision_runtime.cameras import open_camera
-    from edgevision_runtime.pipeline import RunLimits, run_pipeline
-    from edgevision_runtime.predictor import Predictor, choose
-    from edgevision_runtime.redact import redact
-    from edgevision_runtime.sinks import Stream, open_sinks
-
-    bundle = _open(bundle_path, public_key)
-    choice = choose(bundle, variant=options["variant"], engine=options["engine"])
-    with (
-        stop_on_signals() as stop,
-        Predictor(bundle, choice, threads=options["threads"]) as predictor,
-        open_camera(options["source"], options=_camera_options(options, quiet)) as camera,
-        open_sinks(
-            options["sinks"] or ("jsonl",), Stream(bundle.spec.preprocess, camera.fps), force=options["force"]
-        ) as sinks,
-    ):
-        title, engine = f"{bundle.name} {bundle.version}", predictor.engine
-        del bundle  # what else it holds need not stay in memory
-        policy = options["policy"] or ("latest" if camera.is_live else "every")
-        if not quiet:
-            click.echo(
-                f"{title}, {choice.variant.name} on {engine.name} {engine.version} "
-                f"({engine.kernels}; {choice.reason}), source {redact(options['source'])}, policy {policy}",
-                err=True,
-            )
-        limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
-        summary = run_pipeline(camera, predictor, sinks, policy=policy, limits=limits)
-    if not quiet:
-        click.echo(
-            f"{summary.inferred} results from {summary.captured} frames in {summary.duration_s:.1f} s "
-            f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.dropped}, "
-            f"too old {summary.too_old}, unreadable {len(camera.unreadable)}",
-            err=True,
-        )
-    for what in camera.unreadable:
-        click.echo(f"warning: {redact(what)}", err=True)
-    if stop.is_interrupt:
-        raise KeyboardInterrupt
-
-
+edgevision_runtime.add_command(run)
 edgevision_runtime.add_command(bench)
-
-
-def _camera_options(options: dict[str, Any], is_quiet: bool) -> CameraOptions:
-    """What the flags ask of a camera; it tells on stderr when it is lost and when it is back."""
-    from edgevision_runtime.cameras.events import StateChange
-    from edgevision_runtime.cameras.options import CameraOptions
-
-    def tell(event: object) -> None:
-        if isinstance(event, StateChange) and not is_quiet:
-            click.echo(f"{event.source}: {event.state}{f' ({event.reason})' if event.reason else ''}", err=True)
-
-    return CameraOptions(fps=options["fps"], give_up_after_s=options["give_up_after"], on_event=tell)
 
 
 def main() -> None:

@@ -1,158 +1,236 @@
-"""The loop: a capture thread writes into a slot, inference takes from it, sinks get the results.
+"""The loop: a capture thread for each camera, frames served in turn, inference, then observers and sinks.
 
-Policy `latest` always works on the newest frame and counts the ones it never saw; policy `every` takes each frame in
-turn and lets the source wait.
+Policy `latest` always works on the newest frame and counts the ones it never saw; `adaptive` does so too and leaves the
+interpreter idle for a part of the time; `every` takes each frame in turn and lets the source wait.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edgevision_runtime.cameras import Camera
-from edgevision_runtime.predictor import Predictor
-from edgevision_runtime.sinks import Sink
+from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.models import ModelSlot
+from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.status import CameraStatus, RunSummary
+from edgevision_runtime.turns import Place, Turns
 from edgevision_runtime.types import Frame
 
-STOP_CHECK_S = 0.2  # how often a loop that waits for a frame looks whether it should end
+
+class Rules(Protocol):
+    """What makes events of one model's answers about one camera."""
+
+    def observe(self, result: Result) -> list[Event]:
+        """The events that this answer brings."""
+        ...
+
+    def settle(self, at: float) -> list[Event]:
+        """The run ends: what still lasts ends too."""
+        ...
+
+
+class Gate(Protocol):
+    """What holds frames back that need no answer."""
+
+    def is_still(self, frame: Frame) -> bool:
+        """Whether this frame shows nothing new."""
+        ...
+
+    def events(self) -> list[Event]:
+        """What there is to tell since the last call."""
+        ...
+
+
+POLICIES = ("latest", "every", "adaptive")
+ADAPTIVE_LOAD = 0.75  # share of the time that an interpreter works under the policy `adaptive`
+CAPTURE_ENDS_WITHIN_S = 1.0  # how long the end of a run waits for a capture that may hang in a library
 
 
 @dataclass
-class RunSummary:
-    """What a run did."""
+class Channel:
+    """A camera with the models that look at it and what is made of their answers."""
 
-    captured: int = 0
-    inferred: int = 0
-    dropped: int = 0  # frames that a newer one replaced before anyone took them
-    too_old: int = 0  # frames dropped by --max-age-ms
-    duration_s: float = 0.0
-    latencies_ms: list[float] = field(default_factory=list)
-
-    @property
-    def fps(self) -> float:
-        """Results per second of wall time."""
-        return self.inferred / self.duration_s if self.duration_s else 0.0
-
-    @property
-    def median_latency_ms(self) -> float:
-        """Median of preprocess + infer + postprocess."""
-        return sorted(self.latencies_ms)[len(self.latencies_ms) // 2] if self.latencies_ms else 0.0
+    camera: Camera
+    models: Sequence[ModelSlot]
+    status: CameraStatus  # its name, and the counts that the loop keeps
+    policy: str = "latest"  # one of POLICIES
+    most_fps: float | None = None  # results per second that suffice
+    gate: Gate | None = None
+    rules: Sequence[Rules] = ()  # for each model, in the same order
 
 
-class FrameSlot:
-    """Holds one frame between the capture thread and inference."""
+@dataclass
+class Throttle:
+    """How much slower than it could the loop shall run; whoever watches the board's health sets it."""
 
-    def __init__(self, *, waits_for_taker: bool) -> None:
-        self._frames: deque[Frame] = deque(maxlen=1)
-        self._changed = threading.Condition()
-        self._waits_for_taker = waits_for_taker
-        self._is_closed = False
-        self.dropped = 0
-
-    def put(self, frame: Frame) -> bool:
-        """Put a frame in, replacing an older one, or waiting until it is taken; False once the slot is closed."""
-        with self._changed:
-            while self._waits_for_taker and self._frames and not self._is_closed:
-                self._changed.wait()
-            if self._is_closed:
-                return False
-            self.dropped += len(self._frames)
-            self._frames.append(frame)
-            self._changed.notify_all()
-            return True
-
-    def take(self, stop: threading.Event) -> Frame | None:
-        """Wait for a frame; None once the slot is closed and empty, or `stop` is set."""
-        with self._changed:
-            while not self._frames and not self._is_closed and not stop.is_set():
-                self._changed.wait(STOP_CHECK_S)
-            if not self._frames:
-                return None
-            frame = self._frames.popleft()
-            self._changed.notify_all()
-            return frame
-
-    def close(self) -> None:
-        """No more frames will come, or be taken."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
+    factor: float = 1.0  # by which the time for each frame is stretched; 1: as fast as it can
 
 
 @dataclass(frozen=True)
 class RunLimits:
-    """When a run ends, and which frames it refuses."""
+    """When a run ends, which frames it refuses, and how hard it works."""
 
-    frames: int | None = None
+    frames: int | None = None  # answered, all cameras together
     duration_s: float | None = None
     max_age_ms: float | None = None
     stop: threading.Event = field(default_factory=threading.Event)  # ends the run after the present frame
+    throttle: Throttle = field(default_factory=Throttle)
 
 
 def run_pipeline(
-    camera: Camera, predictor: Predictor, sinks: Sequence[Sink], *, policy: str, limits: RunLimits
+    channels: Sequence[Channel], outputs: Outputs, limits: RunLimits | None = None, *, workers: int = 1
 ) -> RunSummary:
-    """Run until the source ends, a limit is reached, `limits.stop` is set, or nobody reads a sink any more.
+    """Run until every source ends, a limit is reached, `limits.stop` is set, or nobody reads a sink any more.
+
+    `workers` is how many predictors each `ModelSlot` holds: frames of as many cameras are answered at the same time.
 
     Raises:
-        SourceLost: the source broke; what came before it has been written.
+        SourceLost: a source broke; what came before it, and what other cameras gave, has been written.
         UsageError: a sink cannot be written.
     """
-    summary = RunSummary()
-    slot = FrameSlot(waits_for_taker=policy == "every")
-    failures: list[Exception] = []
-    capture = threading.Thread(target=_capture, args=(camera, slot, summary, failures), name="capture", daemon=True)
+    loop = _Loop(channels, outputs, limits or RunLimits())
     started_s = time.monotonic()
-    capture.start()
     try:
         with suppress(BrokenPipeError):  # nobody reads stdout any more: a run's ordinary end
-            _infer_until_end(camera, slot, predictor, sinks, limits, summary)
+            loop.run(workers)
+            loop.settle()
     finally:
-        slot.close()
-        camera.stop()
-        capture.join(timeout=2.0)
-        summary.duration_s = time.monotonic() - started_s
-        summary.dropped = slot.dropped
-    if failures:
-        raise failures[0]
+        summary = RunSummary(tuple(channel.status for channel in channels), time.monotonic() - started_s)
+    if loop.failures:
+        raise loop.failures[0]
     return summary
 
 
-def _capture(camera: Camera, slot: FrameSlot, summary: RunSummary, failures: list[Exception]) -> None:
-    """Runs in a thread of its own; whatever goes wrong there is raised where the thread was started."""
-    try:
-        for frame in camera:
-            summary.captured += 1
-            if not slot.put(frame):
+class _Loop:
+    """One run: its threads and what they share."""
+
+    def __init__(self, channels: Sequence[Channel], outputs: Outputs, limits: RunLimits) -> None:
+        self.failures: list[Exception] = []
+        self._channels, self._outputs, self._limits = channels, outputs, limits
+        self._places = [Place(waits_for_taker=channel.policy == "every") for channel in channels]
+        self._turns = Turns(self._places)
+        self._is_over = threading.Event()
+        self._answered = 0
+        self._counting = threading.Lock()
+
+    def run(self, workers: int) -> None:
+        """Capture and serve until the end; the first worker is this thread, which signals interrupt."""
+        captures = [threading.Thread(target=self._capture, args=(i,), daemon=True) for i in range(len(self._channels))]
+        others = [threading.Thread(target=self._work_beside, args=(worker,)) for worker in range(1, workers)]
+        for thread in (*captures, *others):
+            thread.start()
+        try:
+            self._work(0)
+        finally:
+            self._is_over.set()
+            self._turns.close_all()
+            for channel in self._channels:
+                channel.camera.stop()
+            ends_s = time.monotonic() + CAPTURE_ENDS_WITHIN_S
+            for thread in captures:
+                thread.join(max(0.0, ends_s - time.monotonic()))
+            for thread in others:
+                thread.join()
+
+    def settle(self) -> None:
+        """End what events still last."""
+        for channel in self._channels:
+            for rules in channel.rules:
+                for event in rules.settle(time.time()):
+                    self._outputs.tell(event)
+
+    def _capture(self, index: int) -> None:
+        """Runs in a thread of its own; whatever goes wrong there is raised where the run was started."""
+        channel, place = self._channels[index], self._places[index]
+        try:
+            for frame in channel.camera:
+                channel.status.captured += 1
+                if not self._turns.put(index, frame):
+                    return
+                channel.status.dropped = place.dropped
+        except Exception as error:  # noqa: BLE001 - handed over, see above
+            self.failures.append(error)
+        finally:
+            self._turns.close(index)
+
+    def _work_beside(self, worker: int) -> None:
+        """A worker that is not the first; whatever goes wrong ends the run and is raised where it was started."""
+        try:
+            self._work(worker)
+        except BrokenPipeError:
+            self._is_over.set()
+        except Exception as error:  # noqa: BLE001 - handed over, see above
+            self.failures.append(error)
+        finally:
+            self._turns.close_all()
+
+    def _work(self, worker: int) -> None:
+        limits = self._limits
+        ends_s = time.monotonic() + limits.duration_s if limits.duration_s is not None else float("inf")
+        rests_until_s = 0.0
+        while not self._is_over.is_set() and time.monotonic() < ends_s:
+            if not self._reserve():
                 return
-    except Exception as error:  # noqa: BLE001 - handed over, see above
-        failures.append(error)
-    finally:
-        slot.close()
+            taken = self._turns.take(limits.stop, rests_until_s)
+            if taken is None or limits.stop.is_set():
+                return
+            index, frame = taken
+            channel, started_s = self._channels[index], time.monotonic()
+            try:
+                if not self._serve(channel, frame, worker):
+                    self._give_back()
+            finally:
+                self._turns.done(index, started_s + 1 / channel.most_fps if channel.most_fps else 0.0)
+            rests_until_s = self._rest_after(channel, started_s)
 
+    def _serve(self, channel: Channel, frame: Frame, worker: int) -> bool:
+        """Answer one frame, unless it is too old or shows nothing new; whether it was answered."""
+        clock, limit_ms = channel.camera.clock, self._limits.max_age_ms
+        if limit_ms is not None and (clock.monotonic() - frame.captured_s) * 1e3 > limit_ms:
+            channel.status.too_old += 1
+            return False
+        if channel.gate is not None:
+            is_still = channel.gate.is_still(frame)
+            for event in channel.gate.events():
+                self._outputs.tell(event)
+            if is_still:
+                channel.status.still += 1
+                return False
+        latency_ms = 0.0
+        for position, slot in enumerate(channel.models):
+            loaded = slot.take(worker)
+            prediction = loaded.predictors[worker].predict(frame, clock.monotonic)
+            latency_ms += prediction.latency_ms
+            captured_at = time.time() - prediction.age_ms / 1e3
+            result = Result(frame, prediction, loaded.spec, loaded.title, channel.status.name, captured_at)
+            self._hand_out(result, channel.rules[position] if channel.rules else None)
+        channel.status.inferred += 1
+        channel.status.latencies_ms.append(latency_ms)
+        channel.status.answered_s.append(time.monotonic())
+        return True
 
-def _infer_until_end(
-    camera: Camera,
-    slot: FrameSlot,
-    predictor: Predictor,
-    sinks: Sequence[Sink],
-    limits: RunLimits,
-    summary: RunSummary,
-) -> None:
-    ends_s = time.monotonic() + limits.duration_s if limits.duration_s is not None else float("inf")
-    while time.monotonic() < ends_s and (limits.frames is None or summary.inferred < limits.frames):
-        frame = slot.take(limits.stop)
-        if frame is None or limits.stop.is_set():
-            return
-        if limits.max_age_ms is not None and (camera.clock.monotonic() - frame.captured_s) * 1e3 > limits.max_age_ms:
-            summary.too_old += 1
-            continue
-        prediction = predictor.predict(frame, camera.clock.monotonic)
-        summary.inferred += 1
-        summary.latencies_ms.append(prediction.latency_ms)
-        for sink in sinks:
-            sink.write(frame, prediction)
+    def _hand_out(self, result: Result, rules: Rules | None) -> None:
+        self._outputs.write(result)
+        for event in rules.observe(result) if rules is not None else ():
+            self._outputs.tell(event)
+
+    def _reserve(self) -> bool:
+        """Take one of the frames that may still be answered; False when there is none left."""
+        with self._counting:
+            self._answered += 1
+            return self._limits.frames is None or self._answered <= self._limits.frames
+
+    def _give_back(self) -> None:
+        with self._counting:
+            self._answered -= 1
+
+    def _rest_after(self, channel: Channel, started_s: float) -> float:
+        """Until when this worker stays idle (time.monotonic), so that the board stays cool."""
+        now_s = time.monotonic()
+        load = ADAPTIVE_LOAD if channel.policy == "adaptive" else 1.0
+        return now_s + (now_s - started_s) * (self._limits.throttle.factor / load - 1)

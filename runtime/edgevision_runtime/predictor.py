@@ -11,7 +11,17 @@ from edgevision_runtime.engines import engines_for, how_to_run, open_engine, req
 from edgevision_runtime.errors import MissingDependency, UsageError
 from edgevision_runtime.fast_answer import PreparedOutput
 from edgevision_runtime.fast_path import PreparedInput
-from edgevision_runtime.types import Classification, Engine, Frame, ModelSpec, Prediction, Segmentation, Variant
+from edgevision_runtime.types import (
+    Classification,
+    Engine,
+    Frame,
+    ModelSpec,
+    Prediction,
+    Segmentation,
+    Stages,
+    Tensor,
+    Variant,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,19 +73,35 @@ class Predictor:
         self.prepare = PreparedInput(self.spec.preprocess, self.engine.input)
         answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
         self._read = answer.mask if self.spec.task == "segment" else answer.scores
+        self._prepared_s = self._inferred_s = 0.0
 
     def predict(self, frame: Frame, now: Callable[[], float] = time.monotonic) -> Prediction:
         """Classify or segment one frame; its age is told by `now`, the camera's clock."""
         started_s = time.monotonic()
-        answer = self.engine.infer_stored(self.prepare(frame.image), self._read)
-        times = (now() - frame.captured_s) * 1e3, (time.monotonic() - started_s) * 1e3
+        stored = self.prepare(frame.image)
+        self._prepared_s = time.monotonic()
+        answer = self.engine.infer_stored(stored, self._read_timed)
+        ended_s, age_ms = time.monotonic(), (now() - frame.captured_s) * 1e3
+        stages = Stages(
+            (self._prepared_s - started_s) * 1e3,
+            (self._inferred_s - self._prepared_s) * 1e3,
+            (ended_s - self._inferred_s) * 1e3,
+        )
+        facts = frame.index, frame.captured_s, age_ms, (ended_s - started_s) * 1e3, stages, answer, self.spec.labels
         if self.spec.task == "segment":
-            window = self.spec.preprocess.window(answer.shape, *frame.image.shape[:2])
-            return Segmentation(frame.index, frame.captured_s, *times, answer, self.spec.labels, window)
-        return Classification(frame.index, frame.captured_s, *times, answer, self.spec.labels)
+            return Segmentation(*facts, self.spec.preprocess.window(answer.shape, *frame.image.shape[:2]))
+        return Classification(*facts)
+
+    def _read_timed(self, outputs: tuple[Tensor, ...]) -> Tensor:
+        self._inferred_s = time.monotonic()
+        return self._read(outputs)
 
     def __enter__(self) -> Predictor:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the engine."""
         self.engine.close()

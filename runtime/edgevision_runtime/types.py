@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, Union
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,14 @@ class ModelSpec:
     postprocess: Postprocess
 
 
+class Stages(NamedTuple):
+    """Where the time of one prediction went."""
+
+    preprocess_ms: float
+    infer_ms: float
+    postprocess_ms: float
+
+
 @dataclass(frozen=True, eq=False)
 class Classification:
     """What a classifier says of one frame."""
@@ -86,6 +94,7 @@ class Classification:
     captured_s: float
     age_ms: float  # capture to result
     latency_ms: float  # preprocess + infer + postprocess
+    stages: Stages
     scores: Tensor  # float32 (classes,), sums to 1
     labels: tuple[str, ...]
 
@@ -118,6 +127,7 @@ class Segmentation:
     captured_s: float
     age_ms: float
     latency_ms: float
+    stages: Stages
     mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
     labels: tuple[str, ...]
     window: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns of the mask that are no padding

@@ -12,10 +12,11 @@ from onnx import TensorProto, helper, numpy_helper
 from edgevision_runtime.annotate import PALETTE, Annotator, caption, describe
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
+from edgevision_runtime.messages import Result
 from edgevision_runtime.operations import Color, Crop, Layout, Operation, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.predictor import Predictor, choose
-from edgevision_runtime.types import Frame, ModelSpec, Operator, Segmentation, TensorSpec, Variant
+from edgevision_runtime.types import Frame, ModelSpec, Operator, Segmentation, Stages, TensorSpec, Variant
 
 HEIGHT, WIDTH = 240, 400
 CONTRACTS: dict[str, tuple[Operation, ...]] = {
@@ -69,9 +70,7 @@ def white_finder(contract: Preprocess, stride: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def segmented(
-    operations: tuple[Operation, ...], folder: Path, stride: int = 1
-) -> tuple[Frame, Segmentation, Preprocess]:
+def segmented(operations: tuple[Operation, ...], folder: Path, stride: int = 1) -> tuple[Result, Segmentation]:
     """What a bundle with this contract says of a black frame with white objects."""
     contract = Preprocess(operations)
     layout = contract.layout
@@ -92,18 +91,19 @@ def segmented(
     with Predictor(bundle, choose(bundle)) as predictor:
         prediction = predictor.predict(frame)
     assert isinstance(prediction, Segmentation)
-    return frame, prediction, contract
+    return Result(frame, prediction, spec, "white 1.0.0", "test", 0.0), prediction
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("name", list(CONTRACTS))
 def test_the_overlay_lies_on_the_object(name: str, layout: str, tmp_path: Path) -> None:
     operations = (*CONTRACTS[name], Color("gray"), *([Layout("NCHW")] if layout == "NCHW" else []))
-    frame, prediction, contract = segmented(operations, tmp_path)
+    result, prediction = segmented(operations, tmp_path)
+    contract = result.spec.preprocess
 
-    drawn = Annotator(contract)(frame, prediction)[:HEIGHT, :WIDTH]
+    drawn = Annotator()(result)[:HEIGHT, :WIDTH]
 
-    coloured = (drawn != frame.image).any(axis=2)
+    coloured = (drawn != result.frame.image).any(axis=2)
     seen = contract.place_mask(np.zeros(prediction.mask.shape, np.uint8), HEIGHT, WIDTH) == 0
     assert not coloured[~seen].any()
     expected = (truth() == 1) & seen
@@ -120,8 +120,8 @@ def test_a_caption_names_what_is_there_largest_first() -> None:
     mask[:5], mask[9, :2] = 3, 1  # half, and a hundredth
     labels = ("background", "bird", "cat", "dog", "eel")
 
-    assert describe(Segmentation(0, 0.0, 1.0, 1.0, mask, labels)) == "dog 50%  bird 1%"
-    assert describe(Segmentation(0, 0.0, 1.0, 1.0, mask * 0, labels)) == "background 100%"
+    assert describe(Segmentation(0, 0.0, 1.0, 1.0, Stages(0.2, 0.7, 0.1), mask, labels)) == "dog 50%  bird 1%"
+    assert describe(Segmentation(0, 0.0, 1.0, 1.0, Stages(0.2, 0.7, 0.1), mask * 0, labels)) == "background 100%"
 
 
 def test_a_long_caption_is_made_smaller_before_the_picture_wider() -> None:
@@ -135,7 +135,8 @@ def test_a_long_caption_is_made_smaller_before_the_picture_wider() -> None:
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("name", list(CONTRACTS))
 def test_shares_are_of_the_frame_and_not_of_the_padding(name: str, stride: int, tmp_path: Path) -> None:
-    _, prediction, contract = segmented((*CONTRACTS[name], Color("gray")), tmp_path, stride)
+    result, prediction = segmented((*CONTRACTS[name], Color("gray")), tmp_path, stride)
+    contract = result.spec.preprocess
 
     seen = contract.place_mask(np.zeros(prediction.mask.shape, np.uint8), HEIGHT, WIDTH) == 0
     expected = float((truth() == 1)[seen].mean())

@@ -216,13 +216,19 @@ def test_a_camera_of_hours_runs_in_seconds_and_never_makes_up_a_frame(
 
     first, second = runtime(*command), runtime(*command)
 
-    lines = [json.loads(line) for line in first.stdout.splitlines()]
+    documents = [json.loads(line) for line in first.stdout.splitlines()]
+    lines = [document for document in documents if "event" not in document]
+    gaps = [document for document in documents if document.get("event") == "gap"]
     assert first.returncode == 0, first.stderr
     assert 600 < len(lines) < 1200  # two frames a second for ten minutes, less what was dropped and lost
     assert "backing off" in first.stderr
     assert [line["frame"] for line in lines] == list(range(len(lines)))
 
+    assert [gap["phase"] for gap in gaps] == ["began", "ended"] * (len(gaps) // 2)
+    assert len(gaps) >= 4  # a stall and two disconnects, the last of which may outlast the run
+
     def answers(text: str) -> list[tuple[int, str, float]]:
-        return [(line["frame"], line["label"], line["score"]) for line in map(json.loads, text.splitlines())]
+        documents = [json.loads(line) for line in text.splitlines()]
+        return [(line["frame"], line["label"], line["score"]) for line in documents if "event" not in line]
 
     assert answers(second.stdout) == answers(first.stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,28 +17,21 @@ from edgevision_runtime.cameras import kind_of, open_camera
 from edgevision_runtime.cameras.clock import REAL_CLOCK
 from edgevision_runtime.cameras.images import find_images
 from edgevision_runtime.errors import MissingDependency, SourceLost, UsageError
-from edgevision_runtime.pipeline import FrameSlot, RunLimits, run_pipeline
+from edgevision_runtime.messages import Result
+from edgevision_runtime.pipeline import RunLimits
 from edgevision_runtime.predictor import Predictor, choose
-from edgevision_runtime.sinks import Stream, open_sink, open_sinks
-from edgevision_runtime.types import Classification, Frame, Prediction
+from edgevision_runtime.sinks import SinkSetup, open_sink, open_sinks
+from edgevision_runtime.types import Classification, Frame
 from tests.edgevision_runtime import networks
+from tests.edgevision_runtime.loop import Collector, run_one
 
 
-class Collector:
-    """A sink that remembers, and may take its time."""
+class SlowCollector(Collector):
+    """Takes its time."""
 
-    def __init__(self, delay_s: float = 0.0) -> None:
-        self.indices: list[int] = []
-        self.predictions: list[Prediction] = []
-        self.delay_s = delay_s
-
-    def write(self, frame: Frame, prediction: Prediction) -> None:
-        self.indices.append(frame.index)
-        self.predictions.append(prediction)
-        time.sleep(self.delay_s)
-
-    def close(self) -> None:
-        pass
+    def write(self, result: Result) -> None:
+        super().write(result)
+        time.sleep(0.1)
 
 
 class BreakingCamera:
@@ -72,88 +64,56 @@ def predictor(colour_bundle: Bundle) -> Iterator[Predictor]:
         yield opened
 
 
-def test_the_slot_keeps_the_newest_and_counts_what_it_replaced() -> None:
-    slot = FrameSlot(waits_for_taker=False)
-
-    for index in range(5):
-        slot.put(frame(index))
-    taken = slot.take(threading.Event())
-    slot.close()
-
-    assert taken is not None
-    assert (taken.index, slot.dropped) == (4, 4)
-    assert slot.take(threading.Event()) is None
-
-
-def test_a_waiting_slot_loses_nothing() -> None:
-    slot = FrameSlot(waits_for_taker=True)
-
-    def produce() -> None:
-        for index in range(20):
-            slot.put(frame(index))
-        slot.close()
-
-    producer = threading.Thread(target=produce)
-    producer.start()
-
-    taken = []
-    while (next_frame := slot.take(threading.Event())) is not None:
-        taken.append(next_frame.index)
-    producer.join()
-
-    assert (taken, slot.dropped) == (list(range(20)), 0)
-
-
-def test_every_picture_of_a_folder_is_classified_in_order(predictor: Predictor, colour_folder: Path) -> None:
+def test_every_picture_of_a_folder_is_classified_in_order(colour_bundle: Bundle, colour_folder: Path) -> None:
     sink = Collector()
 
     with open_camera(str(colour_folder)) as camera:
-        summary = run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits())
+        summary = run_one(camera, colour_bundle, [sink])
 
     assert sink.indices == list(range(12))
-    labels = [p.label for p in sink.predictions if isinstance(p, Classification)]
+    labels = [r.prediction.label for r in sink.results if isinstance(r.prediction, Classification)]
     assert labels == ["blue"] * 4 + ["green"] * 4 + ["red"] * 4  # the folders in the order of their names
-    assert (summary.captured, summary.inferred, summary.dropped) == (12, 12, 0)
+    assert [summary.total(count) for count in ("captured", "inferred", "dropped")] == [12, 12, 0]
 
 
 def test_a_live_source_faster_than_the_loop_drops_old_frames_never_new_ones(
-    predictor: Predictor, colour_folder: Path
+    colour_bundle: Bundle, colour_folder: Path
 ) -> None:
-    sink = Collector(delay_s=0.1)
+    sink = SlowCollector()
 
     with open_camera(str(colour_folder), fps=50) as camera:
-        summary = run_pipeline(camera, predictor, [sink], policy="latest", limits=RunLimits())
+        summary = run_one(camera, colour_bundle, [sink], policy="latest")
 
     assert sink.indices == sorted(sink.indices)
     assert sink.indices[-1] == 11  # the newest is never lost
-    assert summary.dropped == 12 - len(sink.indices) > 0
+    assert summary.total("dropped") == 12 - len(sink.indices) > 0
 
 
-def test_frames_older_than_the_limit_are_dropped_and_counted(predictor: Predictor, colour_folder: Path) -> None:
+def test_frames_older_than_the_limit_are_dropped_and_counted(colour_bundle: Bundle, colour_folder: Path) -> None:
     sink = Collector()
 
     with open_camera(str(colour_folder)) as camera:
-        summary = run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits(max_age_ms=0.0))
+        summary = run_one(camera, colour_bundle, [sink], limits=RunLimits(max_age_ms=0.0))
 
-    assert (summary.too_old, sink.indices) == (12, [])
+    assert (summary.total("too_old"), sink.indices) == (12, [])
 
 
-def test_a_limit_of_results_ends_the_run(predictor: Predictor, colour_folder: Path) -> None:
+def test_a_limit_of_results_ends_the_run(colour_bundle: Bundle, colour_folder: Path) -> None:
     sink = Collector()
 
     with open_camera(str(colour_folder)) as camera:
-        run_pipeline(camera, predictor, [sink], policy="every", limits=RunLimits(frames=3))
+        run_one(camera, colour_bundle, [sink], limits=RunLimits(frames=3))
 
     assert sink.indices == [0, 1, 2]
 
 
 @pytest.mark.parametrize("error", [SourceLost("the cable is out"), cv2.error("the cable is out")])
-def test_a_lost_source_is_an_error_after_what_came_before_was_written(predictor: Predictor, error: Exception) -> None:
+def test_a_lost_source_is_an_error_after_what_came_before_was_written(colour_bundle: Bundle, error: Exception) -> None:
     sink = Collector()
     camera: Any = BreakingCamera(error)
 
     with pytest.raises(type(error), match="the cable is out"):
-        run_pipeline(camera, predictor, [sink], policy="latest", limits=RunLimits())
+        run_one(camera, colour_bundle, [sink], policy="latest")
 
     assert sink.indices == [0, 1]
 
@@ -213,12 +173,11 @@ def test_an_empty_folder_and_a_broken_video_are_lost_sources(tmp_path: Path) -> 
 
 
 def test_a_written_video_can_be_played_back_as_a_source(
-    predictor: Predictor, colour_folder: Path, tmp_path: Path
+    colour_bundle: Bundle, colour_folder: Path, tmp_path: Path
 ) -> None:
     video = tmp_path / "out.mp4"
-    stream = Stream(predictor.spec.preprocess)
-    with open_camera(str(colour_folder)) as camera, open_sinks([f"video:{video}"], stream) as sinks:
-        run_pipeline(camera, predictor, sinks, policy="every", limits=RunLimits())
+    with open_camera(str(colour_folder)) as camera, open_sinks([f"video:{video}"], SinkSetup()) as sinks:
+        run_one(camera, colour_bundle, sinks)
 
     with open_camera(str(video)) as played:
         frames = list(played)
@@ -264,17 +223,21 @@ def test_a_video_that_breaks_off_says_how_many_frames_are_missing(tmp_path: Path
     assert camera.unreadable == [f"{tmp_path / 'broken.mp4'} ended after {read} of the 40 frames that it announces"]
 
 
-def test_json_lines_say_everything_once_a_frame(predictor: Predictor, colour_folder: Path, tmp_path: Path) -> None:
+def test_json_lines_say_everything_once_a_frame(colour_bundle: Bundle, colour_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
-    stream = Stream(predictor.spec.preprocess)
-    with open_camera(str(colour_folder / "red")) as camera, open_sinks([f"jsonl:{output}"], stream) as sinks:
-        run_pipeline(camera, predictor, sinks, policy="every", limits=RunLimits())
+    with open_camera(str(colour_folder / "red")) as camera, open_sinks([f"jsonl:{output}"], SinkSetup()) as sinks:
+        run_one(camera, colour_bundle, sinks)
 
     lines = [json.loads(line) for line in output.read_text().splitlines()]
 
     assert [line["frame"] for line in lines] == [0, 1, 2, 3]
     assert {line["label"] for line in lines} == {"red"}
-    assert set(lines[0]) == {"frame", "source", "age_ms", "latency_ms", "label", "score", "top"}
+    assert set(lines[0]) == {
+        *("time", "camera", "model", "frame", "source", "captured_s", "age_ms"),
+        *("latency_ms", "preprocess_ms", "infer_ms", "postprocess_ms", "label", "score", "top"),
+    }
+    stages = [sum(line[f"{stage}_ms"] for stage in ("preprocess", "infer", "postprocess")) for line in lines]
+    assert stages == pytest.approx([line["latency_ms"] for line in lines], abs=0.002)  # rounded to a microsecond each
     assert lines[0]["top"][0]["label"] == "red"
 
 
@@ -290,17 +253,17 @@ def test_json_lines_say_everything_once_a_frame(predictor: Predictor, colour_fol
         ("null:a.txt", "takes no file"),
     ],
 )
-def test_a_sink_that_cannot_be_is_refused(predictor: Predictor, text: str, message: str) -> None:
+def test_a_sink_that_cannot_be_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        open_sink(text, Stream(predictor.spec.preprocess))
+        open_sink(text, SinkSetup())
 
 
-def test_the_headless_opencv_says_how_to_get_a_window(predictor: Predictor) -> None:
+def test_the_headless_opencv_says_how_to_get_a_window() -> None:
     build = cv2.getBuildInformation()
     if "GTK" in build.split("GUI:")[1].split("\n")[0] or "QT" in build.split("GUI:")[1].split("\n")[0]:
         pytest.skip("this OpenCV has windows")
     with pytest.raises(MissingDependency, match="opencv-python"):
-        open_sink("display", Stream(predictor.spec.preprocess))
+        open_sink("display", SinkSetup())
 
 
 def test_a_bundle_without_a_runnable_variant_says_what_to_install(colour_bundle: Bundle) -> None:

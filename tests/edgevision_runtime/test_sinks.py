@@ -11,25 +11,18 @@ import pytest
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras import open_camera
-from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.operations import Color, Resize
-from edgevision_runtime.pipeline import RunLimits, run_pipeline
-from edgevision_runtime.predictor import Predictor, choose
-from edgevision_runtime.sinks import Stream, open_sinks
+from edgevision_runtime.sinks import SinkSetup, open_sinks
+from tests.edgevision_runtime.loop import run_one
 
 RUNTIME = f"{sys.executable} -c 'from edgevision_runtime.cli import main; main()'"
-STREAM = Stream(Preprocess((Resize((16, 16), "squash", "bilinear"), Color("rgb"))), fps=25.0)
+SETUP = SinkSetup(fps=25.0)
 FULL = Path("/dev/full")
 
 
 def run(bundle: Bundle, source: Path, sinks: list[str]) -> None:
-    with (
-        Predictor(bundle, choose(bundle)) as predictor,
-        open_camera(str(source)) as camera,
-        open_sinks(sinks, STREAM) as opened,
-    ):
-        run_pipeline(camera, predictor, opened, policy="every", limits=RunLimits())
+    with open_camera(str(source)) as camera, open_sinks(sinks, SETUP) as opened:
+        run_one(camera, bundle, opened)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +33,7 @@ def test_two_sinks_for_one_place_are_refused_before_either_is_opened(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    with pytest.raises(UsageError, match="two sinks write to"), open_sinks(sinks, STREAM):
+    with pytest.raises(UsageError, match="two sinks write to"), open_sinks(sinks, SETUP):
         pass
 
     assert list(tmp_path.iterdir()) == []
@@ -63,7 +56,7 @@ def test_a_full_disk_ends_the_run_and_the_other_sinks_are_finished(
 def test_a_video_never_takes_the_place_of_something_that_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "out.mp4").mkdir()
 
-    with pytest.raises(UsageError, match="not a file"), open_sinks([f"video:{tmp_path / 'out.mp4'}"], STREAM):
+    with pytest.raises(UsageError, match="not a file"), open_sinks([f"video:{tmp_path / 'out.mp4'}"], SETUP):
         pass
 
 

@@ -10,21 +10,31 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from edgevision_runtime.atomic import refuse_to_overwrite
-from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.types import Frame, Prediction
+from edgevision_runtime.messages import Event, Result
+
+
+class SinkUnavailable(Exception):
+    """The place cannot take it now and may take it later, such as a broker that is down; the text says why."""
 
 
 class Sink(Protocol):
-    """Takes each frame with its prediction; `close` flushes.
+    """Takes results and events, called by one thread.
 
     Raises:
         UsageError: the place cannot be written, such as on a full disk.
+        SinkUnavailable: it cannot now; it may later.
         BrokenPipeError: nobody reads any more.
     """
 
-    def write(self, frame: Frame, prediction: Prediction) -> None:
-        """Take one result."""
+    needs_image: bool  # whether it looks at the pictures of results
+
+    def write(self, result: Result) -> None:
+        """Take one result; a sink that is given events only is never asked to."""
+        ...
+
+    def tell(self, event: Event) -> None:
+        """Take one event."""
         ...
 
     def close(self) -> None:
@@ -49,34 +59,39 @@ SINKS: dict[str, SinkKind] = {
 
 
 @dataclass(frozen=True)
-class Stream:
-    """What a sink must know of the frames that it will be given."""
+class SinkSetup:
+    """What a sink may need to know of the run."""
 
-    preprocess: Preprocess
+    task: str = "classify"
+    labels: tuple[str, ...] = ()
+    model: str = ""  # title of the first model
+    cameras: tuple[str, ...] = ()  # their names
     fps: float | None = None  # of the source; None: not known
+    is_live: bool = False  # frames come whether or not anyone takes them
+    force: bool = False  # overwrite files
 
 
 @contextmanager
-def open_sinks(texts: Sequence[str], stream: Stream, *, force: bool = False) -> Iterator[list[Sink]]:
+def open_sinks(texts: Sequence[str], setup: SinkSetup) -> Iterator[list[Sink]]:
     """Open several sinks, and close every one of them, whatever happens to the others.
 
     Raises:
-        UsageError: one that cannot be, a file that is there already (without `force`), or two for the same place.
+        UsageError: one that cannot be, a file that is there already (without `setup.force`), or two for the same place.
     """
     _refuse_the_same_place(texts)
     for target in (text.partition(":")[2] for text in texts):
         if target and Path(target).is_file():  # a pipe or a device may be there
-            refuse_to_overwrite(Path(target), force=force)
+            refuse_to_overwrite(Path(target), force=setup.force)
     with ExitStack() as stack:
         sinks = []
         for text in texts:
-            sink = open_sink(text, stream)
+            sink = open_sink(text, setup)
             stack.callback(sink.close)
             sinks.append(sink)
         yield sinks
 
 
-def open_sink(text: str, stream: Stream) -> Sink:
+def open_sink(text: str, setup: SinkSetup) -> Sink:
     """Open a sink from its text: `jsonl` (stdout), `jsonl:FILE`, `video:FILE.mp4`, `null` or `display`.
 
     Raises:
@@ -90,7 +105,7 @@ def open_sink(text: str, stream: Stream) -> Sink:
         raise UsageError(f"sink {name} needs a file", expected=f"{name}:FILE")
     if kind.target == "none" and target:
         raise UsageError(f"sink {name} takes no file", expected=name)
-    sink: Sink = getattr(importlib.import_module(kind.module), kind.type)(target or None, stream)
+    sink: Sink = getattr(importlib.import_module(kind.module), kind.type)(target or None, setup)
     return sink
 
 

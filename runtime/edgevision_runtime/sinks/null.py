@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from edgevision_runtime.sinks import Stream
-from edgevision_runtime.types import Frame, Prediction
+from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.sinks import SinkSetup
 
 
 class NullSink:
     """Throws results away."""
 
-    def __init__(self, target: str | None, stream: Stream) -> None:
+    needs_image = False
+
+    def __init__(self, target: str | None, setup: SinkSetup) -> None:
         return None
 
-    def write(self, frame: Frame, prediction: Prediction) -> None:
+    def write(self, result: Result) -> None:
+        """Do nothing."""
+
+    def tell(self, event: Event) -> None:
         """Do nothing."""
 
     def close(self) -> None:

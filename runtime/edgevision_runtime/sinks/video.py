@@ -8,10 +8,11 @@ from typing import Any
 
 from edgevision_runtime.annotate import Annotator
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.messages import Event, Result
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
-from edgevision_runtime.sinks import Stream
-from edgevision_runtime.types import Frame, Image, Prediction
+from edgevision_runtime.sinks import SinkSetup
+from edgevision_runtime.types import Image
 
 DEFAULT_FPS = 10.0
 SUFFIX = ".mp4"
@@ -20,26 +21,31 @@ SUFFIX = ".mp4"
 class VideoSink:
     """Writes each annotated frame; pictures of other sizes are fitted into the first one's size."""
 
-    def __init__(self, target: str | None, stream: Stream) -> None:
+    needs_image = True
+
+    def __init__(self, target: str | None, setup: SinkSetup) -> None:
         assert target is not None
-        self._path, self._stream = Path(target), stream
+        self._path, self._setup = Path(target), setup
         if not self._path.parent.is_dir():
             raise UsageError(f"{self._path.parent} is not a folder", expected="a folder to write the video into")
         if self._path.suffix.lower() != SUFFIX:
             raise UsageError(f"video {self._path}", expected=f"a file name ending in {SUFFIX}")
         if self._path.exists() and not self._path.is_file():
             raise UsageError(f"{self._path} is there and is not a file", expected="the name of a file to write")
-        self._annotate = Annotator(stream.preprocess)
+        self._annotate = Annotator()
         self._temporary = self._path.with_name(f".{self._path.stem}.{os.getpid()}.part{SUFFIX}")
         self._writer: Any = None
         self._size = (0, 0)  # (width, height)
 
-    def write(self, frame: Frame, prediction: Prediction) -> None:
+    def write(self, result: Result) -> None:
         """Annotate and encode one frame."""
-        picture = self._annotate(frame, prediction)
+        picture = self._annotate(result)
         if self._writer is None:
             self._writer = self._open(picture)
         self._writer.write(_fit(picture, self._size))
+
+    def tell(self, event: Event) -> None:
+        """Events are not drawn."""
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -61,7 +67,7 @@ class VideoSink:
         self._size = (max(width, 320) // 2 * 2, height // 2 * 2)
         fourcc = cv2.VideoWriter.fourcc(*"mp4v")
         with without_native_chatter():
-            writer = cv2.VideoWriter(str(self._temporary), fourcc, self._stream.fps or DEFAULT_FPS, self._size)
+            writer = cv2.VideoWriter(str(self._temporary), fourcc, self._setup.fps or DEFAULT_FPS, self._size)
         if not writer.isOpened():
             self._temporary.unlink(missing_ok=True)
             raise UsageError(f"{self._path} cannot be written", expected="a folder that can be written, and mp4v")

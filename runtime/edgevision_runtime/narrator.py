@@ -1,0 +1,28 @@
+"""Tells a person at the terminal what happens beside the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgevision_runtime.messages import HAPPENED, Event, Result
+
+TOLD = ("camera", "health", "model", "sink")  # what else there is belongs into the sinks
+
+
+class Narrator:
+    """An observer that turns events into lines."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def write(self, result: Result) -> None:
+        """Results are not for the terminal."""
+
+    def tell(self, event: Event) -> None:
+        """One line for what a person should know of."""
+        if event.kind not in TOLD:
+            return
+        who = event.camera or event.kind
+        what = event.name if event.phase == HAPPENED else f"{event.name} {event.phase}"
+        reason = event.detail.get("reason", "")
+        self._tell(f"{who}: {what}{f' ({reason})' if reason else ''}")

@@ -1,0 +1,30 @@
+"""Where results and events go: to the observers at once, to the sinks through their queues."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgevision_runtime.messages import Event, Observer, Result
+from edgevision_runtime.sinks import Sink
+
+
+class Outputs:
+    """Hands everything to everybody; with `only_events`, sinks are not bothered with each frame's result."""
+
+    def __init__(
+        self, sinks: Sequence[Sink] = (), observers: Sequence[Observer] = (), *, only_events: bool = False
+    ) -> None:
+        self._sinks, self._observers = tuple(sinks), tuple(observers)
+        self._result_takers: tuple[Observer, ...] = self._observers if only_events else (*self._observers, *self._sinks)
+
+    def write(self, result: Result) -> None:
+        """Raises UsageError when a sink cannot write, BrokenPipeError when nobody reads it any more."""
+        for taker in self._result_takers:
+            taker.write(result)
+
+    def tell(self, event: Event) -> None:
+        """Raises as `write` does; any thread may call it."""
+        for observer in self._observers:
+            observer.tell(event)
+        for sink in self._sinks:
+            sink.tell(event)

@@ -1,0 +1,90 @@
+"""`run`: classify or segment what cameras, videos or folders show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision_runtime.cli_main import stop_on_signals
+
+if TYPE_CHECKING:
+    from edgevision_runtime.run_setup import Run
+    from edgevision_runtime.status import RunSummary
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("bundle_path", metavar="BUNDLE", type=PATH)
+@click.option("--public-key", type=PATH, help="Check the signatures with this Ed25519 key (PEM).")
+@click.option("--source", "sources", multiple=True, help="A camera, stream, video, folder or glob; repeat for more.")
+@click.option("--cameras", "camera_file", type=PATH, help="A TOML file of cameras; see docs/run.md.")
+@click.option("--also", type=PATH, multiple=True, help="A further bundle that looks at each frame; repeat for more.")
+@click.option(
+    "--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, …; see docs/sinks.md."
+)
+@click.option("--variant", help="Which variant, such as int8.tflite; default: the bundle's own choice.")
+@click.option("--engine", help="litert, tflite or onnx; default: the first that is installed.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each interpreter.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Interpreters that share cameras."
+)
+@click.option(
+    "--policy", type=click.Choice(["latest", "every", "adaptive"]), help="Default: latest if live, every for files."
+)
+@click.option("--fps", type=click.FloatRange(min=0.01), help="Play files at this pace, as if they were live.")
+@click.option("--real-time", is_flag=True, help="Play videos at their own pace, as if they were live.")
+@click.option("--max-fps", type=click.FloatRange(min=0.01), help="As many results per second and camera suffice.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many frames have an answer.")
+@click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
+@click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
+@click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
+@click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
+@click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
+def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
+    """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
+    from edgevision_runtime.pipeline import RunLimits, run_pipeline
+    from edgevision_runtime.run_setup import open_run
+
+    with stop_on_signals() as stop, open_run(bundle_path, options, tell=_say_nothing if quiet else _say) as opened:
+        if not quiet:
+            _introduce(opened)
+        limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
+        summary = run_pipeline(opened.channels, opened.outputs, limits, workers=options["workers"])
+    if not quiet:
+        _summarize(summary, opened)
+    for what in (what for channel in opened.channels for what in channel.camera.unreadable):
+        click.echo(f"warning: {what}", err=True)
+    if stop.is_interrupt:
+        raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _say_nothing(text: str) -> None:
+    """For --quiet."""
+
+
+def _introduce(opened: Run) -> None:
+    models = ", ".join(
+        f"{model.title}, {model.variant} on {model.engine} ({model.kernels}; {model.reason})"
+        for model in opened.status.models.values()
+    )
+    sources = ", ".join(f"source {channel.status.source}, policy {channel.policy}" for channel in opened.channels)
+    click.echo(f"{models}, {sources}", err=True)
+
+
+def _summarize(summary: RunSummary, opened: Run) -> None:
+    unreadable = sum(len(channel.camera.unreadable) for channel in opened.channels)
+    rare = {"still": "still", "reconnects": "reconnected"}
+    also = "".join(f", {word} {summary.total(count)}" for count, word in rare.items() if summary.total(count))
+    click.echo(
+        f"{summary.total('inferred')} results from {summary.total('captured')} frames in {summary.duration_s:.1f} s "
+        f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.total('dropped')}, "
+        f"too old {summary.total('too_old')}, unreadable {unreadable}{also}",
+        err=True,
+    )

@@ -1,0 +1,146 @@
+"""From the flags of `run` to what the loop works with: cameras, models, sinks, observers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.camera_file import CameraPlan, plans_of
+from edgevision_runtime.cameras import Camera, open_camera
+from edgevision_runtime.cameras.events import CameraEvent, Gap
+from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.errors import UsageError
+from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
+from edgevision_runtime.models import ModelSlot, load_model
+from edgevision_runtime.narrator import Narrator
+from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.pipeline import Channel
+from edgevision_runtime.predictor import choose
+from edgevision_runtime.redact import redact
+from edgevision_runtime.sinks import SinkSetup, open_sinks
+from edgevision_runtime.status import CameraStatus, ModelStatus, RunStatus
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that a run holds open."""
+
+    channels: list[Channel]
+    outputs: Outputs
+    status: RunStatus
+
+
+@contextmanager
+def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str], None]) -> Iterator[Run]:
+    """Open what the flags of `run` ask for; `tell` is given lines for people. Closes all of it at the end.
+
+    Raises:
+        EdgeVisionError: a bundle, camera or sink that cannot be.
+    """
+    plans = plans_of(options["sources"], options["camera_file"])
+    status = RunStatus([CameraStatus(plan.name, redact(plan.source)) for plan in plans])
+    with ExitStack() as opened:
+        models = _Models(options, status, opened)
+        slots = [models.of(tuple(map(Path, plan.models)) or (bundle_path, *options["also"])) for plan in plans]
+        outlet = _Outlet()
+        cameras = [opened.enter_context(_open_camera(plan, options, outlet)) for plan in plans]
+        first = slots[0][0].present
+        setup = SinkSetup(
+            task=first.spec.task,
+            labels=first.spec.labels,
+            model=first.title,
+            cameras=tuple(plan.name for plan in plans),
+            fps=cameras[0].fps,
+            is_live=any(camera.is_live for camera in cameras),
+            force=options["force"],
+        )
+        sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
+        outputs = Outputs(sinks, [status, Narrator(tell)])
+        outlet.outputs = outputs
+        channels = [
+            Channel(
+                camera, models_of, status.cameras[plan.name], _policy(plan, camera, options), _most_fps(plan, options)
+            )
+            for plan, camera, models_of in zip(plans, cameras, slots)
+        ]
+        yield Run(channels, outputs, status)
+
+
+class _Models:
+    """The models of a run; cameras that name the same bundle share its interpreters."""
+
+    def __init__(self, options: dict[str, Any], status: RunStatus, opened: ExitStack) -> None:
+        self._options, self._status, self._opened = options, status, opened
+        self._slots: dict[Path, ModelSlot] = {}
+
+    def of(self, paths: tuple[Path, ...]) -> list[ModelSlot]:
+        """A slot for each bundle. Raises UsageError when one is named twice."""
+        if len(set(paths)) < len(paths):
+            raise UsageError(f"a bundle is named twice: {', '.join(map(str, paths))}", expected="each one once")
+        return [self._slot(path) for path in paths]
+
+    def _slot(self, path: Path) -> ModelSlot:
+        if path not in self._slots:
+            key = self._options["public_key"]
+            bundle = Bundle.open(path, public_key=key, require_signature=key is not None)
+            choice = choose(bundle, variant=self._options["variant"], engine=self._options["engine"])
+            loaded = load_model(bundle, choice, workers=self._options["workers"], threads=self._options["threads"])
+            self._slots[path] = self._opened.enter_context(ModelSlot(loaded))
+            engine = loaded.predictors[0].engine
+            self._status.models[str(path)] = ModelStatus(
+                title=loaded.title,
+                variant=choice.variant.name,
+                precision=choice.variant.precision,
+                engine=f"{engine.name} {engine.version}",
+                kernels=engine.kernels,
+                reason=choice.reason,
+                sha256=loaded.sha256,
+            )
+        return self._slots[path]
+
+
+class _Outlet:
+    """Takes what cameras tell from their first moment on; it is said once there is somebody to hear it."""
+
+    outputs: Outputs | None = None
+
+    def for_camera(self, name: str) -> Callable[[CameraEvent], None]:
+        """The listener of one camera."""
+
+        def tell(happened: CameraEvent) -> None:
+            if self.outputs is not None:
+                self.outputs.tell(_event_of(happened, name))
+
+        return tell
+
+
+def _event_of(happened: CameraEvent, camera: str) -> Event:
+    if isinstance(happened, Gap):
+        detail = {"duration_s": round(happened.duration_s, 3)} if happened.duration_s is not None else {}
+        return Event("gap", happened.reason, ENDED if happened.is_over else BEGAN, camera, time.time(), detail)
+    detail_of_state = {"reason": happened.reason} if happened.reason else {}
+    return Event("camera", happened.state, HAPPENED, camera, time.time(), detail_of_state)
+
+
+def _open_camera(plan: CameraPlan, options: dict[str, Any], outlet: _Outlet) -> Camera:
+    wishes = CameraOptions(
+        fps=options["fps"],
+        is_realtime=options["real_time"],
+        give_up_after_s=options["give_up_after"],
+        on_event=outlet.for_camera(plan.name),
+    )
+    return open_camera(plan.source, options=wishes)
+
+
+def _policy(plan: CameraPlan, camera: Camera, options: dict[str, Any]) -> str:
+    return plan.policy or options["policy"] or ("latest" if camera.is_live else "every")
+
+
+def _most_fps(plan: CameraPlan, options: dict[str, Any]) -> float | None:
+    most_fps: float | None = plan.max_fps or options["max_fps"]
+    return most_fps

@@ -1,0 +1,142 @@
+"""What is known of a run at this moment: for the preview, the metrics, the watchdog and the summary at the end."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgevision_runtime.cameras.events import CONNECTING
+from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.sinks.document import to_document
+
+KEPT_EVENTS = 50
+KEPT_LATENCIES = 1000
+KEPT_TIMES = 60  # of results, for the present rate
+RATE_WINDOW_S = 5.0  # after which a camera without results has a rate of zero
+
+
+@dataclass
+class CameraStatus:
+    """One camera: counts since the start, its state, its latest answers. Each field is written by one thread."""
+
+    name: str
+    source: str  # credentials removed
+    state: str = CONNECTING  # one of cameras.events.STATES
+    reason: str = ""  # why it is in this state
+    captured: int = 0
+    inferred: int = 0  # frames that every model of this camera answered
+    dropped: int = 0  # frames that a newer one replaced before anyone took them
+    too_old: int = 0  # frames dropped by --max-age-ms
+    still: int = 0  # frames that the motion gate held back
+    gaps: int = 0
+    reconnects: int = 0
+    latest: dict[str, Result] = field(default_factory=dict)  # by the model's title
+    latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_LATENCIES))
+    answered_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_TIMES))  # time.monotonic
+
+    @property
+    def fps(self) -> float:
+        """Frames answered per second, over the last few seconds."""
+        now_s = time.monotonic()
+        recent = [at_s for at_s in tuple(self.answered_s) if now_s - at_s <= RATE_WINDOW_S]
+        if len(recent) < 2:
+            return len(recent) / RATE_WINDOW_S
+        return (len(recent) - 1) / max(recent[-1] - recent[0], now_s - recent[-1], 1e-6)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Fit for JSON."""
+        counts = ("captured", "inferred", "dropped", "too_old", "still", "gaps", "reconnects")
+        return {
+            "name": self.name,
+            "source": self.source,
+            "state": self.state,
+            "reason": self.reason,
+            "fps": round(self.fps, 2),
+            **{count: getattr(self, count) for count in counts},
+            "latest": {model: to_document(result) for model, result in tuple(self.latest.items())},
+        }
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """One model of a run."""
+
+    title: str
+    variant: str  # such as int8.tflite
+    precision: str
+    engine: str  # name and version
+    kernels: str
+    reason: str  # why this variant on this engine
+    sha256: str  # of the bundle
+
+
+class RunStatus:
+    """An observer of a run; every thread may read it, and call `tell` and `write`."""
+
+    def __init__(self, cameras: list[CameraStatus] | None = None) -> None:
+        self.cameras = {camera.name: camera for camera in cameras or ()}
+        self.models: dict[str, ModelStatus] = {}  # by the bundle's path
+        self.events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self.health: Any = None  # a HealthReading, once there is one
+        self.sinks: list[Any] = []  # QueuedSinks: name, written, dropped, failure
+        self.started_s = time.monotonic()
+        self._lock = threading.Lock()
+
+    def write(self, result: Result) -> None:
+        """Remember the latest answer."""
+        self.cameras[result.camera].latest[result.model] = result
+
+    def tell(self, event: Event) -> None:
+        """Remember an event; a camera's own changes its state."""
+        with self._lock:
+            self.events.append(event)
+        camera = self.cameras.get(event.camera)
+        if camera is not None and event.kind == "camera":
+            camera.state, camera.reason = event.name, str(event.detail.get("reason", ""))
+
+    @property
+    def up_s(self) -> float:
+        """Since when this run is on, in seconds."""
+        return time.monotonic() - self.started_s
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of it, fit for JSON."""
+        with self._lock:
+            events = [to_document(event) for event in self.events]
+        return {
+            "up_s": round(self.up_s, 1),
+            "models": [vars(model) for model in tuple(self.models.values())],
+            "cameras": [camera.snapshot() for camera in self.cameras.values()],
+            "sinks": [
+                {"name": s.name, "written": s.written, "dropped": s.dropped, "failure": s.failure} for s in self.sinks
+            ],
+            "health": None if self.health is None else self.health.to_json(),
+            "events": events,
+        }
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did, all cameras together."""
+
+    cameras: tuple[CameraStatus, ...]
+    duration_s: float
+
+    def total(self, count: str) -> int:
+        """The sum of one of the cameras' counts, such as `captured`."""
+        return sum(getattr(camera, count) for camera in self.cameras)
+
+    @property
+    def fps(self) -> float:
+        """Frames answered per second of wall time."""
+        return self.total("inferred") / self.duration_s if self.duration_s else 0.0
+
+    @property
+    def median_latency_ms(self) -> float:
+        """Median of preprocess + infer + postprocess over the latest answers."""
+        latencies = [latency for camera in self.cameras for latency in camera.latencies_ms]
+        return statistics.median(latencies) if latencies else 0.0

@@ -1,0 +1,72 @@
+"""TOML into dataclasses, strictly: an unknown, missing or wrong key is an error that names the file and the field."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+from edgevision_runtime.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a file.
+
+    Raises:
+        UsageError: it cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} cannot be read: {error}", expected="a TOML file") from error
+
+
+def parse(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`: a dataclass from a table, a tuple from an array, a dict from a table, or a plain type.
+
+    Raises:
+        UsageError: it is not; begins with `where`.
+    """
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _parse_table(kind, value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise UsageError(f"{where} is {value!r}", expected="an array")
+        return tuple(parse(typing.get_args(kind)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise UsageError(f"{where} is {value!r}", expected="a table")
+        return {key: parse(typing.get_args(kind)[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is typing.Union:
+        return parse(typing.get_args(kind)[0], value, where)  # Optional: TOML has no null
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise UsageError(f"{where} is {value!r}", expected=NAMES[kind])
+    return value
+
+
+def _parse_table(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(f"{where} is {value!r}", expected="a table")
+    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+    unknown = [key for key in value if key not in fields]
+    if unknown:
+        raise UsageError(f"{where}: unknown key {unknown[0]!r}", expected=" | ".join(fields))
+    missing = dataclasses.MISSING
+    required = [name for name, entry in fields.items() if entry.default is missing and entry.default_factory is missing]
+    absent = [name for name in required if name not in value]
+    if absent:
+        raise UsageError(f"{where}: {absent[0]} is missing", expected=", ".join(required))
+    hints = typing.get_type_hints(kind)
+    return kind(**{key: parse(hints[key], item, f"{where}: {key}") for key, item in value.items()})
