@@ -8,11 +8,9 @@ a `BundleError` that names the member.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import struct
-import zipfile
-import zlib
+import mmap
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +23,12 @@ from edgevision_runtime.manifest import MEMBER as MANIFEST
 from edgevision_runtime.manifest import Manifest, manifest_from_bytes
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
+from edgevision_runtime.stored_zip import stored_members
 from edgevision_runtime.types import ModelSpec, Variant
 
 MAX_BUNDLE_BYTES = 2 << 30
-MAX_MEMBERS = 10_000
 MAX_TEXT_BYTES = 16 << 20  # of manifest.json
 REQUIRED = (MANIFEST, "preprocess.json", "postprocess.json", "labels.txt")
-LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Bundle:
     manifest: Manifest
     spec: ModelSpec
     signed_by: str | None  # fingerprint of the key whose signature was checked
-    _content: bytes = field(repr=False)  # the whole file
+    _content: bytes | mmap.mmap = field(repr=False)  # the whole file
     _contents: dict[str, bytes | memoryview] = field(repr=False)  # of each member; views of the file
 
     @classmethod
@@ -55,7 +52,7 @@ class Bundle:
         """
         path = Path(path)
         content = _read(path)
-        contents = _split(content, path.name)
+        contents = stored_members(memoryview(content), path.name, unhashed=(MANIFEST, signing.MEMBER))
         manifest = _check_declared(contents)
         signed_by = signing.check(_signed(contents), public_key=public_key, is_required=require_signature)
         spec = _spec(manifest, contents)
@@ -117,83 +114,25 @@ class Bundle:
         return self.variants[names.index(name)]
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> mmap.mmap:
+    """The whole file in pages of its own: as `bytes` it would leave the allocator with 3 MB more once it is freed."""
     if not path.exists():
         raise UsageError(f"{path} is not there", expected="an .evb bundle")
     try:
         if not path.is_file():  # a pipe or a device may never end
             raise BundleError(path.name, "not a file", expected="an .evb file")
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_BUNDLE_BYTES:
-            raise BundleError(path.name, f"{size_bytes} bytes", expected=f"at most {MAX_BUNDLE_BYTES}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes > MAX_BUNDLE_BYTES:
+                raise BundleError(path.name, f"{size_bytes} bytes", expected=f"at most {MAX_BUNDLE_BYTES}")
+            if size_bytes == 0:
+                raise BundleError(path.name, "not a whole ZIP file (empty)", expected="an .evb file")
+            content = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            if file.readinto(content) != size_bytes:
+                raise BundleError(path.name, "became shorter while it was read", expected="a file that stays")
+            return content
     except OSError as error:
         raise BundleError(path.name, f"cannot be read ({error.strerror})", expected="an .evb file") from error
-
-
-def _split(content: bytes, name: str) -> dict[str, memoryview]:
-    """Every member as a view of the file, after the checks of names and storage."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            _check_entries(entries, content)
-            return {entry.filename: _data(entry, content) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, OSError) as error:
-        raise BundleError(name, f"not a whole ZIP file ({error})", expected="an .evb file") from error
-    except (RuntimeError, UnicodeDecodeError, KeyError, IndexError, OverflowError) as error:
-        raise BundleError(name, f"a broken ZIP file ({error})", expected="an .evb file") from error
-
-
-def _check_entries(entries: list[zipfile.ZipInfo], content: bytes) -> None:
-    if len(entries) > MAX_MEMBERS:
-        raise BundleError("bundle", f"{len(entries)} members", expected=f"at most {MAX_MEMBERS}")
-    seen: set[str] = set()
-    position = 0
-    for entry in sorted(entries, key=lambda entry: entry.header_offset):
-        name = entry.filename
-        parts = name.replace("\\", "/").split("/")
-        if name in seen:
-            raise BundleError(name, "stands twice in the bundle", expected="every name once")
-        seen.add(name)
-        if name.startswith(("/", "\\")) or ":" in name or ".." in parts or "." in parts or "" in parts or "\0" in name:
-            raise BundleError(repr(name), "an unsafe member name", expected="a relative path without '..'")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise BundleError(name, "compressed", expected="stored members only")
-        if entry.flag_bits & 0x1:
-            raise BundleError(name, "ZIP-encrypted", expected="stored members only")
-        if entry.header_offset != position:
-            raise BundleError(name, f"{entry.header_offset - position} stray bytes before it", expected="no gaps")
-        position = _end_of(entry, content)
-    end_record = content.rfind(b"PK\5\6")
-    if end_record + 22 != len(content):
-        raise BundleError("bundle", "bytes after the end of the archive", expected="nothing after it")
-    central_size, central_offset = struct.unpack_from("<2I", content, end_record + 12)
-    if central_offset != position or central_offset + central_size != end_record:
-        raise BundleError("bundle", "stray bytes between the members and the directory", expected="no gaps")
-
-
-def _end_of(entry: zipfile.ZipInfo, content: bytes) -> int:
-    """Where a member's data ends; its local header must agree with the directory."""
-    if entry.header_offset + LOCAL_HEADER.size > len(content):
-        raise BundleError(entry.filename, "truncated", expected="its whole data")
-    fields = LOCAL_HEADER.unpack_from(content, entry.header_offset)
-    name_length, extra_length = fields[-2], fields[-1]
-    start = entry.header_offset + LOCAL_HEADER.size
-    if fields[0] != b"PK\3\4" or content[start : start + name_length] != entry.filename.encode():
-        raise BundleError(entry.filename, "its local header names another file", expected="the same name")
-    if fields[6] != entry.CRC:
-        raise BundleError(entry.filename, "two CRCs", expected="its local header and the directory to agree")
-    return int(start + name_length + extra_length + entry.file_size)
-
-
-def _data(entry: zipfile.ZipInfo, content: bytes) -> memoryview:
-    """A member's data where it lies; of an entry that `_check_entries` has passed."""
-    end = _end_of(entry, content)
-    data = memoryview(content)[end - entry.file_size : end]
-    is_hashed = entry.filename not in (MANIFEST, signing.MEMBER)  # the others' sha256 says more than a CRC
-    if len(data) != entry.file_size or not (is_hashed or zlib.crc32(data) == entry.CRC):
-        raise zipfile.BadZipFile(f"Bad CRC-32 for file {entry.filename!r}")
-    return data
 
 
 def _signed(contents: dict[str, memoryview]) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +89,8 @@ def _close_stdout() -> None:
 
 
 def _internal_error(error: Exception, name: str) -> int:
+    import traceback
+
     traceback.print_exception(error)
     click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
     return INTERNAL_ERROR

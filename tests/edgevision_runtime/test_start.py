@@ -22,7 +22,11 @@ try:
     cli.main()
 except SystemExit:
     pass
-slow = ("importlib.metadata", "edgevision_runtime.report", "edgevision_runtime.bench", "tensorflow", "cryptography")
+slow = (
+    "importlib.metadata", "edgevision_runtime.report", "edgevision_runtime.bench", "tensorflow", "cryptography",
+    "zipfile", "lzma", "tempfile", "shutil", "difflib", "traceback", "ssl", "http.client",
+    "edgevision_runtime.cameras.connection",  # of live sources
+)
 found = {"before": before, "slow": [name for name in slow if name in sys.modules]}
 print(json.dumps({**found, "threads": os.environ.get("OPENBLAS_NUM_THREADS")}))
 """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from edgevision_runtime.cameras.connection import ConnectionPolicy
 from edgevision_runtime.cameras.events import OnEvent, tell_nobody
+
+if TYPE_CHECKING:
+    from edgevision_runtime.cameras.connection import ConnectionPolicy
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class CameraOptions:
 
     def connection_policy(self, *, must_open: bool) -> ConnectionPolicy:
         """The patience of a live source; a source that must open at once is forgiven when giving up has a time."""
+        from edgevision_runtime.cameras.connection import ConnectionPolicy  # pictures and videos do without
+
         return ConnectionPolicy(
             give_up_after_s=self.give_up_after_s, must_open=must_open and self.give_up_after_s is None
         )
