@@ -34,8 +34,8 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--policy", type=click.Choice(["latest", "every", "adaptive"]), help="Default: latest if live, every for files."
 )
-@click.option("--fps", type=click.FloatRange(min=0.01), help="Play files at this pace, as if they were live.")
-@click.option("--real-time", is_flag=True, help="Play videos at their own pace, as if they were live.")
+@click.option("--fps", type=click.FloatRange(min=0.01), help="Asked of cameras; the pace of videos and pictures.")
+@click.option("--fast", is_flag=True, help="Play videos as fast as frames are taken; default: at their own pace.")
 @click.option("--max-fps", type=click.FloatRange(min=0.01), help="As many results per second and camera suffice.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after this many frames have an answer.")
 @click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")

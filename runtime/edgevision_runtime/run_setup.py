@@ -130,7 +130,7 @@ def _event_of(happened: CameraEvent, camera: str) -> Event:
 def _open_camera(plan: CameraPlan, options: dict[str, Any], outlet: _Outlet) -> Camera:
     wishes = CameraOptions(
         fps=options["fps"],
-        is_realtime=options["real_time"],
+        is_fast=options["fast"],
         give_up_after_s=options["give_up_after"],
         on_event=outlet.for_camera(plan.name),
     )

@@ -16,6 +16,7 @@ from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras import kind_of, open_camera
 from edgevision_runtime.cameras.clock import REAL_CLOCK
 from edgevision_runtime.cameras.images import find_images
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import MissingDependency, SourceLost, UsageError
 from edgevision_runtime.messages import Result
 from edgevision_runtime.pipeline import RunLimits
@@ -24,6 +25,8 @@ from edgevision_runtime.sinks import SinkSetup, open_sink, open_sinks
 from edgevision_runtime.types import Classification, Frame
 from tests.edgevision_runtime import networks
 from tests.edgevision_runtime.loop import Collector, run_one
+
+FAST = CameraOptions(is_fast=True)
 
 
 class SlowCollector(Collector):
@@ -179,7 +182,7 @@ def test_a_written_video_can_be_played_back_as_a_source(
     with open_camera(str(colour_folder)) as camera, open_sinks([f"video:{video}"], SinkSetup()) as sinks:
         run_one(camera, colour_bundle, sinks)
 
-    with open_camera(str(video)) as played:
+    with open_camera(str(video), options=FAST) as played:
         frames = list(played)
 
     assert len(frames) == 12
@@ -214,7 +217,8 @@ def test_a_video_that_breaks_off_says_how_many_frames_are_missing(tmp_path: Path
     broken[start + (end - start) // 2 : end] = bytes(end - start - (end - start) // 2)
     (tmp_path / "broken.mp4").write_bytes(broken)
 
-    with open_camera(str(path)) as whole, open_camera(str(tmp_path / "broken.mp4")) as camera:
+    broken_off = str(tmp_path / "broken.mp4")
+    with open_camera(str(path), options=FAST) as whole, open_camera(broken_off, options=FAST) as camera:
         assert len(list(whole)) == 40
         read = len(list(camera))
 

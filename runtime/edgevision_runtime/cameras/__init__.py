@@ -91,7 +91,7 @@ def kind_of(source: str) -> str:
 
 
 def open_camera(source: str, *, fps: float | None = None, options: CameraOptions | None = None) -> Camera:
-    """Open a source. With `fps`, files are paced and treated as live: frames nobody takes in time are lost.
+    """Open a source. Files wait for whoever takes their frames; videos have their own pace, or that of `fps`.
 
     Raises:
         UsageError: no kind of camera serves it, or one of its settings cannot be.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class CameraOptions:
     """The wishes; None: whatever the camera does by itself."""
 
-    fps: float | None = None  # of a camera: asked for; of files: played at this pace, as if live
+    fps: float | None = None  # of a camera: asked for; of files: played at this pace
     size: tuple[int, int] | None = None  # (width, height) to ask the camera for
     needed_size: tuple[int, int] | None = None  # (width, height) that suffices: cameras may deliver less than they see
-    is_realtime: bool = False  # a video without `fps` plays at its own pace, as if live
+    is_fast: bool = False  # a video is played as fast as its frames are taken, not at its own pace
     give_up_after_s: float | None = None  # without a frame, from live sources; None: never
     on_event: OnEvent = tell_nobody  # hears of gaps and states, in the thread that iterates the camera
 
