@@ -7,7 +7,6 @@ a `BundleError` that names the member.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import os
@@ -22,6 +21,7 @@ from edgevision_runtime.errors import BundleError, EdgeVisionError, UsageError, 
 from edgevision_runtime.manifest import MEMBER as MANIFEST
 from edgevision_runtime.manifest import Manifest, manifest_from_bytes
 from edgevision_runtime.postprocess import Postprocess
+from edgevision_runtime.sha256 import sha256_hex
 from edgevision_runtime.spec import make_spec
 from edgevision_runtime.stored_zip import stored_members
 from edgevision_runtime.types import ModelSpec, Variant
@@ -63,7 +63,7 @@ class Bundle:
     @cached_property
     def sha256(self) -> str:
         """Of the whole file. Each member has been checked by its own; `run` does not wait for this one too."""
-        return hashlib.sha256(self._content).hexdigest()
+        return sha256_hex(memoryview(self._content))
 
     @property
     def name(self) -> str:
@@ -152,7 +152,7 @@ def _check_declared(contents: dict[str, memoryview]) -> Manifest:
         content = contents[member]
         if len(content) != declared.size_bytes:
             raise BundleError(member, f"{len(content)} bytes", expected=f"{declared.size_bytes}")
-        actual = hashlib.sha256(content).hexdigest()
+        actual = sha256_hex(content)
         if actual != declared.sha256:
             raise BundleError(member, f"sha256 {actual[:12]}…", expected=f"{declared.sha256[:12]}… (tampered with?)")
     for member in contents:

@@ -8,7 +8,6 @@ operations themselves are in `operations.py`.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.errors import ContractError
 from edgevision_runtime.operations import OPERATIONS, Color, Crop, Layout, Normalize, Operation, Resize
+from edgevision_runtime.sha256 import sha256_hex
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image, Tensor
@@ -151,7 +151,7 @@ class Preprocess:
     def fingerprint(self) -> str:
         """sha256 of its canonical JSON, in hex."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_hex(text.encode())
 
     def to_json(self) -> dict[str, Any]:
         """The form that `from_json` reads."""
