@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+from edgevision_runtime.engines.delegate import Delegate, share_of, start_delegate
 from edgevision_runtime.engines.quantization import InputQuantizer, dequantize
 from edgevision_runtime.errors import ModelError
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Answer, Tensor, TensorSpec
+
+EDGE_TPU = "edgetpu-custom-op"  # stands in models that edgetpu_compiler made
+
+
+class Delegated(NamedTuple):
+    """A delegate, and the library's function that loads it."""
+
+    delegate: Delegate
+    load_delegate: Callable[..., Any]
 
 
 class InterpreterEngine:
@@ -17,16 +27,25 @@ class InterpreterEngine:
     name: str
     kernels: str
 
-    def __init__(self, make_interpreter: Callable[[bytes], Any], content: bytes, version: str) -> None:
+    def __init__(
+        self, make_interpreter: Callable[..., Any], content: bytes, version: str, delegated: Delegated | None = None
+    ) -> None:
         self.version = version
         if content[4:8] != b"TFL3":
             raise ModelError("the model is not a TensorFlow Lite file", expected="bytes 4..8 to be TFL3")
-        try:
-            with without_native_chatter():
-                self._interpreter = make_interpreter(content)
+        with without_native_chatter():
+            started = [] if delegated is None else [start_delegate(*delegated)]
+            who = f"{self.name} {version}" if delegated is None else f"delegate {delegated.delegate.name}"
+            try:
+                self._interpreter = make_interpreter(model_content=content, experimental_delegates=started)
+                if delegated is not None:
+                    share = share_of(delegated.delegate, self._interpreter._get_ops_details())
+                    self.kernels = f"{delegated.delegate.name} for {share}, then {self.kernels}"
                 self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:  # what the library raises for a model it cannot take
-            raise ModelError(f"{self.name} {version} refuses the model: {_first_line(error)}") from error
+            except (ValueError, RuntimeError) as error:  # what the library raises for a model it cannot take
+                why = _first_line(error)
+                hint = "it is compiled for an Edge TPU: --delegate libedgetpu.so.1" if EDGE_TPU in why else ""
+                raise ModelError(f"{who} refuses the model: {why}", hint=hint) from error
         inputs = self._interpreter.get_input_details()
         if len(inputs) != 1:
             raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
