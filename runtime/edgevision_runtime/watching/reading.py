@@ -15,6 +15,7 @@ from typing import Any
 from edgevision_runtime.cameras.query import duration_s, share, whole
 from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.watching.settings import (
+    IN_ZONE,
     LONGEST_GAP_S,
     MOTION_SHARE,
     Condition,
@@ -30,7 +31,6 @@ KEYS = ("smooth", "event", "zone", "longest_gap", "motion_gate")
 SMOOTH = "exponential=1s, majority=9 or none"
 ZONE = "NAME: X,Y X,Y X,Y …, with at least three corners from 0,0 (top left) to 1,1"
 CONDITION = "LABEL, or LABEL: enter=0.7 leave=0.5 for=2s cooldown=30s"
-IN_ZONE = " in "
 
 
 def watch_from_flags(flags: Mapping[str, Any]) -> WatchSettings:
@@ -131,7 +131,7 @@ def _condition(where: str, target: str, given: Mapping[str, Any], zones: Sequenc
 
 
 def _target(target: str, zones: Sequence[str]) -> tuple[str, str | None]:
-    """(label, zone) of `person` or `person in door`; what stands after the last " in " must be a zone."""
+    """(label, zone) of `person` or, where there is such a zone, `person in door`."""
     for zone in zones:
         if target.endswith(IN_ZONE + zone):
             return target[: -len(IN_ZONE + zone)], zone

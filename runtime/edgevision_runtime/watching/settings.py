@@ -10,6 +10,7 @@ from edgevision_runtime.errors import UsageError, did_you_mean
 
 EVERY = "*"  # as a label: each of them
 ENTER = {"classify": 0.6, "segment": 0.05}  # a score is a probability; a share of the picture is small
+IN_ZONE = " in "  # between a label and a zone
 LEAVE_OF_ENTER = 2 / 3
 FOR_S = 0.5
 TIME_CONSTANT_S = 0.5
@@ -56,7 +57,7 @@ class Condition:
     @property
     def title(self) -> str:
         """As it is given: `person`, `person in door`."""
-        return self.label if self.zone is None else f"{self.label} in {self.zone}"
+        return self.label if self.zone is None else f"{self.label}{IN_ZONE}{self.zone}"
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,10 @@ class EventSettings:
         return None
 
     def _unknown(self, condition: Condition, labels: Sequence[str]) -> UsageError:
-        in_zones = [f"{label} in {zone.name}" for zone in self.zones for label in (EVERY, *labels)]
+        in_zones = [f"{label}{IN_ZONE}{zone.name}" for zone in self.zones for label in (EVERY, *labels)]
         hint = did_you_mean(condition.label, [*labels, *(in_zones if condition.zone is None else ())])
+        if not self.zones and IN_ZONE in condition.label:
+            hint = "a zone is given with --zone"
         shown = " | ".join(labels[:10]) + (" | …" if len(labels) > 10 else "")
         return UsageError(f"event {condition.title!r}: no label {condition.label!r}", expected=shown, hint=hint)
 

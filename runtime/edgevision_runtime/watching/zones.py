@@ -72,7 +72,7 @@ class _Plan(NamedTuple):
 
 def count_shares(mask: Image, inside: Image | None, classes: int) -> Tensor:
     """The share of each class, float (classes,), in a mask, or where `inside` is not 0."""
-    counts = opencv().calcHist([mask], [0], inside, [classes], [0, classes]).ravel()
+    counts = opencv().calcHist([mask], [0], inside, [classes], [0, classes]).ravel().astype(np.float64)
     return counts / (mask.size if inside is None else opencv().countNonZero(inside))  # type: ignore[no-any-return]
 
 
