@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 @console_options
 def devices(console: Console, name: str | None) -> None:
     """List the boards that edgevision knows; with NAME, show what runs on one and what a bundle may cost there."""
-    from dataclasses import asdict
-
     from edgevision.devices import load_devices
     from edgevision_runtime.profile import read_profile
+    from edgevision_runtime.tables import to_tables
 
     if name is not None:
         device = read_profile(name)
-        console.result(_explain(device), asdict(device))
+        console.result(_explain(device), to_tables(device))
         return
     known = load_devices().values()
     rows = [
@@ -41,7 +40,7 @@ def devices(console: Console, name: str | None) -> None:
         for board in known
     ]
     text = table(("name", "board", "cpu", "memory", "engines", "latency", "bundle"), rows, right=(3, 5, 6))
-    console.result(text, [asdict(board) for board in known])
+    console.result(text, [to_tables(board) for board in known])
 
 
 def _explain(device: Profile) -> str:

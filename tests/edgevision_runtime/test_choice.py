@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from edgevision_runtime.bundle import Bundle
@@ -23,7 +21,7 @@ def board(*pins: EnginePin, **changes: str) -> Profile:
     """A board whose one system is this very machine, unless `changes` say otherwise."""
     here = this_host()
     facts = {"python": here.python, "machine": here.machine, "glibc": here.glibc, **changes}
-    return replace(read_profile("x86"), name="my-board", systems=(System("My OS", engines=pins, **facts),))
+    return read_profile("x86")._replace(name="my-board", systems=(System("My OS", engines=pins, **facts),))
 
 
 def test_the_first_installed_engine_of_the_board_runs_and_the_board_is_named(colour_bundle: Bundle) -> None:
@@ -54,7 +52,7 @@ def test_a_preferred_accelerator_that_is_not_here_is_said(colour_bundle: Bundle)
 
 
 def test_an_engine_that_does_not_know_an_operator_is_passed_over(colour_bundle: Bundle) -> None:
-    old = replace(LITERT, refuses={"SOFTMAX": 1})
+    old = LITERT._replace(refuses={"SOFTMAX": 1})
 
     choice = choose(colour_bundle, profile=board(old, ONNX))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgevision_runtime.errors import UsageError
-from edgevision_runtime.profile import Host, detect_profile, read_profile, this_host, userland
+from edgevision_runtime.profile import Host, detect_profile, profile_files, read_profile, this_host, userland
 from edgevision_runtime.types import Operator, Variant
 
 MINIMAL = """
@@ -78,6 +78,13 @@ def test_a_board_is_known_by_what_its_firmware_says(tmp_path: Path, model: str, 
     found = detect_profile(tmp_path)
 
     assert (found.name if found else None) == name
+
+
+def test_every_board_says_on_one_line_how_it_is_known() -> None:
+    for path in profile_files().values():
+        detect = read_profile(path).detect
+        assert detect.model or detect.machine
+        assert [line for line in path.read_text().splitlines() if line.startswith("detect = {")]
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="needs a PC")
