@@ -24,5 +24,5 @@ class Narrator:
             return
         who = event.camera or event.kind
         what = event.name if event.phase == HAPPENED else f"{event.name} {event.phase}"
-        reason = event.detail.get("reason", "")
+        reason = event.detail.get("reason") or event.detail.get("granted", "")
         self._tell(f"{who}: {what}{f' ({reason})' if reason else ''}")

@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edgevision_runtime.cameras import Camera
-from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.cameras.events import CONNECTING, ENDED, STREAMING
+from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.messages import HAPPENED, Event, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.redact import redact
 from edgevision_runtime.status import CameraStatus, RunSummary
 from edgevision_runtime.turns import Place, Turns
 from edgevision_runtime.types import Frame
@@ -150,13 +153,23 @@ class _Loop:
         try:
             for frame in channel.camera:
                 channel.status.captured += 1
+                if channel.status.state == CONNECTING:  # files do not tell
+                    channel.status.state = STREAMING
                 if not self._turns.put(index, frame):
                     return
                 channel.status.dropped = place.dropped
         except Exception as error:  # noqa: BLE001 - handed over, see above
+            self._tell_loss(channel, error)
             self.failures.append(error)
         finally:
+            channel.status.state = ENDED
             self._turns.close(index)
+
+    def _tell_loss(self, channel: Channel, error: Exception) -> None:
+        """Say at once which camera ended and why, when others go on; the end of the run may be weeks away."""
+        if isinstance(error, SourceLost) and channel.status.state != ENDED:
+            detail = {"reason": redact(str(error))}
+            self._outputs.tell(Event("camera", ENDED, HAPPENED, channel.status.name, time.time(), detail))
 
     def _work_beside(self, worker: int) -> None:
         """A worker that is not the first; whatever goes wrong ends the run and is raised where it was started."""

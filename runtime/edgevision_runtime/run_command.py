@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ from edgevision_runtime.cli_main import stop_on_signals
 
 if TYPE_CHECKING:
     from edgevision_runtime.run_setup import Run
-    from edgevision_runtime.status import RunSummary
 
 PATH = click.Path(path_type=Path)
 
@@ -52,9 +52,12 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
         if not quiet:
             _introduce(opened)
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
-        summary = run_pipeline(opened.channels, opened.outputs, limits, workers=options["workers"])
-    if not quiet:
-        _summarize(summary, opened)
+        started_s = time.monotonic()
+        try:
+            run_pipeline(opened.channels, opened.outputs, limits, workers=options["workers"])
+        finally:  # also when a camera was lost or a sink failed
+            if not quiet:
+                _summarize(opened, time.monotonic() - started_s)
     for what in (what for channel in opened.channels for what in channel.camera.unreadable):
         click.echo(f"warning: {what}", err=True)
     if stop.is_interrupt:
@@ -78,9 +81,12 @@ def _introduce(opened: Run) -> None:
     click.echo(f"{models}, {sources}", err=True)
 
 
-def _summarize(summary: RunSummary, opened: Run) -> None:
+def _summarize(opened: Run, duration_s: float) -> None:
+    from edgevision_runtime.status import RunSummary
+
+    summary = RunSummary(tuple(opened.status.cameras.values()), duration_s)
     unreadable = sum(len(channel.camera.unreadable) for channel in opened.channels)
-    rare = {"still": "still", "reconnects": "reconnected"}
+    rare = {"still": "still", "missed": "missed", "damaged": "damaged", "gaps": "gaps", "reconnects": "reconnected"}
     also = "".join(f", {word} {summary.total(count)}" for count, word in rare.items() if summary.total(count))
     click.echo(
         f"{summary.total('inferred')} results from {summary.total('captured')} frames in {summary.duration_s:.1f} s "

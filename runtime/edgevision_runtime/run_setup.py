@@ -13,6 +13,7 @@ from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
 from edgevision_runtime.cameras.events import CameraEvent, Gap
+from edgevision_runtime.cameras.connection import ConnectedCamera
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
@@ -56,6 +57,8 @@ def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str]
             model=first.title,
             cameras=tuple(plan.name for plan in plans),
             fps=cameras[0].fps,
+        for plan, camera in zip(plans, cameras):
+            status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
             is_live=any(camera.is_live for camera in cameras),
             force=options["force"],
         )
@@ -123,7 +126,8 @@ def _event_of(happened: CameraEvent, camera: str) -> Event:
     if isinstance(happened, Gap):
         detail = {"duration_s": round(happened.duration_s, 3)} if happened.duration_s is not None else {}
         return Event("gap", happened.reason, ENDED if happened.is_over else BEGAN, camera, time.time(), detail)
-    detail_of_state = {"reason": happened.reason} if happened.reason else {}
+    known = {"reason": happened.reason, "granted": str(happened.granted or "")}
+    detail_of_state = {name: text for name, text in known.items() if text}
     return Event("camera", happened.state, HAPPENED, camera, time.time(), detail_of_state)
 
 

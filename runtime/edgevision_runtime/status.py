@@ -7,16 +7,30 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from edgevision_runtime.cameras.events import CONNECTING
-from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING
+from edgevision_runtime.messages import BEGAN, Event, Result
 from edgevision_runtime.sinks.document import to_document
 
 KEPT_EVENTS = 50
 KEPT_LATENCIES = 1000
 KEPT_TIMES = 60  # of results, for the present rate
 RATE_WINDOW_S = 5.0  # after which a camera without results has a rate of zero
+
+
+class CameraCounts(Protocol):
+    """What a camera counts that its frames do not show."""
+
+    @property
+    def missed(self) -> int:
+        """Frames that a newer one replaced inside the camera."""
+        ...
+
+    @property
+    def damaged(self) -> int:
+        """Pictures that arrived damaged and were refused."""
+        ...
 
 
 @dataclass
@@ -27,16 +41,28 @@ class CameraStatus:
     source: str  # credentials removed
     state: str = CONNECTING  # one of cameras.events.STATES
     reason: str = ""  # why it is in this state
+    granted: str = ""  # what the camera agreed to, such as "MJPG 1280x720 at 30 fps", when that is known
     captured: int = 0
     inferred: int = 0  # frames that every model of this camera answered
     dropped: int = 0  # frames that a newer one replaced before anyone took them
     too_old: int = 0  # frames dropped by --max-age-ms
     still: int = 0  # frames that the motion gate held back
-    gaps: int = 0
-    reconnects: int = 0
+    gaps: int = 0  # times without frames, told as events
+    reconnects: int = 0  # attempts after the first
+    counts: CameraCounts | None = None  # what the camera itself counts
     latest: dict[str, Result] = field(default_factory=dict)  # by the model's title
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_LATENCIES))
     answered_s: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_TIMES))  # time.monotonic
+
+    @property
+    def missed(self) -> int:
+        """Frames that a newer one replaced inside the camera."""
+        return self.counts.missed if self.counts is not None else 0
+
+    @property
+    def damaged(self) -> int:
+        """Pictures that arrived damaged and were refused."""
+        return self.counts.damaged if self.counts is not None else 0
 
     @property
     def fps(self) -> float:
@@ -49,12 +75,13 @@ class CameraStatus:
 
     def snapshot(self) -> dict[str, Any]:
         """Fit for JSON."""
-        counts = ("captured", "inferred", "dropped", "too_old", "still", "gaps", "reconnects")
+        counts = ("captured", "inferred", "dropped", "too_old", "still", "missed", "damaged", "gaps", "reconnects")
         return {
             "name": self.name,
             "source": self.source,
             "state": self.state,
             "reason": self.reason,
+            "granted": self.granted,
             "fps": round(self.fps, 2),
             **{count: getattr(self, count) for count in counts},
             "latest": {model: to_document(result) for model, result in tuple(self.latest.items())},
@@ -95,8 +122,14 @@ class RunStatus:
         with self._lock:
             self.events.append(event)
         camera = self.cameras.get(event.camera)
-        if camera is not None and event.kind == "camera":
+        if camera is None:
+            return
+        if event.kind == "gap":
+            camera.gaps += event.phase == BEGAN
+        elif event.kind == "camera":
+            camera.reconnects += (camera.state, event.name) == (BACKING_OFF, CONNECTING)
             camera.state, camera.reason = event.name, str(event.detail.get("reason", ""))
+            camera.granted = str(event.detail.get("granted", camera.granted))
 
     @property
     def up_s(self) -> float:

@@ -31,7 +31,8 @@ class Scripted:
         self.clock = clock
         self.captured: list[float] = []
         self.opened: list[float] = []
-        self.missed = 0
+        self.missed = self.damaged = 0
+        self.granted = None
         self.is_running = False
 
     def open(self) -> Scripted:
@@ -179,6 +180,9 @@ def test_a_source_that_must_open_is_lost_at_the_first_failure() -> None:
 
 class HangingLink:
     """Delivers two frames and hangs, as OpenCV does on an RTSP server that stopped."""
+
+    granted = None
+    damaged = 0
 
     def __init__(self, released: threading.Event) -> None:
         self.count = 0

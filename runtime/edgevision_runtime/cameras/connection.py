@@ -32,6 +32,7 @@ from edgevision_runtime.cameras.events import (
     tell_nobody,
 )  # fmt: skip
 from edgevision_runtime.cameras.feed import Captured, Feed, LinkLost, SourceEnded
+from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.errors import SourceLost
 from edgevision_runtime.redact import redact
 from edgevision_runtime.types import Frame
@@ -82,9 +83,10 @@ class ConnectedCamera:
         self.source = redact(source)
         self.clock = setup.clock
         self.state = CONNECTING
+        self.granted: Granted | None = None  # known once frames come, if ever
         self.reconnects = 0  # attempts after the first
         self.unreadable: list[str] = []
-        self._missed = 0
+        self._missed = self._damaged = 0  # of connections that are over
         self._policy, self._tell = setup.policy, setup.on_event
         self._open_feed = open_feed
         self._chance = random.Random(setup.seed)
@@ -104,6 +106,11 @@ class ConnectedCamera:
         """Frames that a newer one replaced before they were taken out of the camera."""
         return self._missed + (self._feed.missed if self._feed is not None else 0)
 
+    @property
+    def damaged(self) -> int:
+        """Pictures that arrived damaged and were refused."""
+        return self._damaged + (self._feed.damaged if self._feed is not None else 0)
+
     def stop(self) -> None:
         """Let the iteration end within `STOP_CHECK_S`; any thread may call it, more than once."""
         self._stop.set()
@@ -120,6 +127,9 @@ class ConnectedCamera:
                     self._back_off(reason)
         except SourceEnded as end:
             reason = redact(str(end))
+        except SourceLost as lost:
+            reason = redact(str(lost))
+            raise
         finally:
             self._leave_feed()
             self._enter(ENDED, reason)
@@ -152,6 +162,7 @@ class ConnectedCamera:
     def _arrive(self, captured: Captured) -> Frame:
         if self._streaming_since_s is None:
             self._streaming_since_s = captured.captured_s
+            self.granted = self._feed.granted if self._feed is not None else None
         if self._gap is not None:
             over = Gap(self.source, self._gap.reason, self._gap.started_s, captured.captured_s)
             self._gap = None
@@ -213,12 +224,13 @@ class ConnectedCamera:
     def _enter(self, state: str, reason: str = "") -> None:
         if state != self.state or (state == CONNECTING and self._index == 0 and self._failures == 0):
             self.state = state
-            change: CameraEvent = StateChange(self.source, state, self.clock.monotonic(), reason)
+            granted = self.granted if state == STREAMING else None
+            change: CameraEvent = StateChange(self.source, state, self.clock.monotonic(), reason, granted)
             self._tell(change)
 
     def _leave_feed(self) -> None:
         feed, self._feed = self._feed, None
         if feed is not None:
-            self._missed += feed.missed
+            self._missed, self._damaged = self._missed + feed.missed, self._damaged + feed.damaged
             feed.abandon()
             self._left_behind.append(feed)

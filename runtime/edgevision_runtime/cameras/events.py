@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Union
 
+from edgevision_runtime.cameras.granted import Granted
+
 CONNECTING = "connecting"  # an attempt is under way, no frame yet
 STREAMING = "streaming"
 STALLED = "stalled"  # connected, but no frame for too long; one may still come
@@ -42,6 +44,7 @@ class StateChange:
     state: str  # one of STATES
     at_s: float  # on the camera's clock
     reason: str = ""
+    granted: Granted | None = None  # while streaming: what the camera agreed to, when that is known
 
 
 CameraEvent = Union[Gap, StateChange]

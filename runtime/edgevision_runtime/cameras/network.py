@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
 from edgevision_runtime.cameras.feed import Captured, Link, LinkLost, ThreadFeed
+from edgevision_runtime.cameras.granted import Granted, fourcc_text, stated_fps
 from edgevision_runtime.cameras.mjpeg import MULTIPART, MjpegLink, request_stream
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.stream_time import StreamTime
@@ -50,8 +51,13 @@ class FfmpegLink:
         if hasattr(cv2, "CAP_PROP_N_THREADS"):  # OpenCV 4.8; FFmpeg's threads hold back a frame each
             wishes += [cv2.CAP_PROP_N_THREADS, 1]
         self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [int(wish) for wish in wishes])
+        self.damaged = 0  # FFmpeg keeps to itself what it made of the damage
         if not self._capture.isOpened():
             raise LinkLost("no answer, refused, wrong password, or nothing that FFmpeg can read")
+        size = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps = stated_fps(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        codec = fourcc_text(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
+        self.granted: Granted | None = Granted(codec, size, fps, size)
 
     def read(self) -> Captured:
         """See `Link`."""

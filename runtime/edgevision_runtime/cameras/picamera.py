@@ -46,19 +46,18 @@ class PiCamera(ConnectedCamera):
                 "picamera2 is not installed",
                 hint="sudo apt install python3-picamera2, then a virtual environment made with --system-site-packages",
             )
-        self.granted: Granted | None = None
         setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
 
         def open_link() -> PiCameraLink:
-            link = PiCameraLink(int(place or 0), options)
-            self.granted = link.granted
-            return link
+            return PiCameraLink(int(place or 0), options)
 
         super().__init__(source, lambda: ThreadFeed(open_link, name="picamera"), setup)
 
 
 class PiCameraLink:
     """One opening of a camera by picamera2."""
+
+    damaged = 0  # what it delivers is not compressed
 
     def __init__(self, number: int, options: CameraOptions) -> None:
         picamera2 = importlib.import_module("picamera2")
@@ -69,7 +68,7 @@ class PiCameraLink:
         except RuntimeError as error:
             raise LinkLost(f"the camera cannot be opened: {error}") from error
         try:
-            self.granted = self._start(options)
+            self.granted: Granted | None = self._start(options)
         except RuntimeError as error:
             self._camera.close()
             raise LinkLost(f"the camera refuses: {error}") from error

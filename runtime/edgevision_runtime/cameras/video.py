@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras.granted import stated_fps
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
 from edgevision_runtime.errors import SourceLost, UsageError
@@ -12,7 +13,6 @@ from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
-MOST_FPS = 1000.0  # containers without a frame rate say 0, 90000 or 1e6
 UNCERTAIN_FRAMES = 2  # containers that store a duration announce a frame or two too many
 
 
@@ -38,7 +38,7 @@ class VideoCamera:
             self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise SourceLost(f"{source}: not a video that OpenCV can read", expected="mp4, avi, mkv …")
-        self.own_fps: float | None = _frame_rate(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        self.own_fps: float | None = stated_fps(float(self._capture.get(cv2.CAP_PROP_FPS)))
         self.fps: float | None = options.fps or self.own_fps
         if self.fps is None and not options.is_fast:
             raise UsageError(f"{source} does not say its frame rate", expected="one by --fps, or --fast")
@@ -69,7 +69,3 @@ class VideoCamera:
 
     def __exit__(self, *exc: object) -> None:
         self._capture.release()
-
-
-def _frame_rate(stated: float) -> float | None:
-    return stated if 0 < stated <= MOST_FPS else None
