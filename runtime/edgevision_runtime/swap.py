@@ -57,7 +57,7 @@ class FileState(NamedTuple):
 
 def prove(bundle: Bundle, choice: Choice) -> SelftestResult:
     """The selftest of the chosen variant on the chosen engine."""
-    return selftest(bundle, variant=choice.variant.name, engine=choice.engine)
+    return selftest(bundle, variant=choice.variant.name, engine=choice.engine, extras=choice.extras)
 
 
 @dataclass(frozen=True)
