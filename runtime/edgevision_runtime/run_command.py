@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision_runtime.cli_main import stop_on_signals
+from edgevision_runtime.preview.flags import preview_flags
 
 if TYPE_CHECKING:
     from edgevision_runtime.run_setup import Run
@@ -41,6 +42,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--duration", type=click.FloatRange(min=0), help="Stop after this many seconds.")
 @click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
 @click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
+@preview_flags
 @click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, quiet: bool, **options: Any) -> None:

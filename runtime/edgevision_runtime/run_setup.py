@@ -46,6 +46,7 @@ def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str]
     plans = plans_of(options["sources"], options["camera_file"])
     status = RunStatus([CameraStatus(plan.name, redact(plan.source)) for plan in plans])
     with ExitStack() as opened:
+        _open_preview(plans, options, status, tell, opened)
         models = _Models(options, status, opened)
         slots = [models.of(tuple(map(Path, plan.models)) or (bundle_path, *options["also"])) for plan in plans]
         outlet = _Outlet()
@@ -139,6 +140,17 @@ def _open_camera(plan: CameraPlan, options: dict[str, Any], outlet: _Outlet) -> 
         on_event=outlet.for_camera(plan.name),
     )
     return open_camera(plan.source, options=wishes)
+
+
+def _open_preview(
+    plans: list[CameraPlan], options: dict[str, Any], status: RunStatus, tell: Callable[[str], None], opened: ExitStack
+) -> None:
+    """First of all, so that a page is there while models load; what it needs is imported by those who want it."""
+    if any(options[f"preview{which}"] is not None for which in ("", "_token", "_token_file")):
+        from edgevision_runtime.preview.serving import serve_preview
+
+        most_fps = [_most_fps(plan, options) for plan in plans]
+        opened.enter_context(serve_preview(options, status, tell=tell, most_fps=most_fps))
 
 
 def _policy(plan: CameraPlan, camera: Camera, options: dict[str, Any]) -> str:
