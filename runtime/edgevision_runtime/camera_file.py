@@ -6,6 +6,7 @@ source = "rtsp://10.0.0.7/stream"  # as --source
 models = ["a.evb", "b.evb"]        # bundles beside this file; default: those of the command line
 policy = "latest"                  # default: as --policy
 max_fps = 5                        # default: as --max-fps
+small_frames = true                # default: as --small-frames
 motion_gate = 4                    # default: as --motion-gate
 zones = ["door: 0.1,0.2 0.4,0.2 0.4,0.9"]
 events = ["person: enter=0.7 leave=0.5"]
@@ -13,9 +14,8 @@ events = ["person: enter=0.7 leave=0.5"]
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.redact import redact
@@ -24,8 +24,7 @@ from edgevision_runtime.tables import parse, read_toml
 POLICIES = ("latest", "every", "adaptive")
 
 
-@dataclass(frozen=True)
-class CameraPlan:
+class CameraPlan(NamedTuple):
     """One camera as it was asked for; None or nothing: what the command line says for all of them."""
 
     source: str
@@ -33,6 +32,7 @@ class CameraPlan:
     models: tuple[str, ...] = ()  # paths of bundles
     policy: Optional[str] = None  # noqa: UP045  Python 3.9 evaluates these
     max_fps: Optional[float] = None  # noqa: UP045
+    small_frames: Optional[bool] = None  # noqa: UP045
     motion_gate: Optional[float] = None  # noqa: UP045
     zones: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
@@ -79,4 +79,4 @@ def _checked(plan: CameraPlan, where: str, folder: Path) -> CameraPlan:
         if value is not None and value <= 0:
             raise UsageError(f"{where}: {name} {value:g}", expected="a number above 0")
     models = tuple(str(folder / model) for model in plan.models)
-    return replace(plan, name=plan.name or redact(plan.source), models=models)
+    return plan._replace(name=plan.name or redact(plan.source), models=models)

@@ -12,8 +12,9 @@ from typing import Any
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
-from edgevision_runtime.cameras.events import CameraEvent, Gap
 from edgevision_runtime.cameras.connection import ConnectedCamera
+from edgevision_runtime.cameras.events import CameraEvent, Gap
+from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
@@ -50,7 +51,12 @@ def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str]
         models = _Models(options, status, opened)
         slots = [models.of(tuple(map(Path, plan.models)) or (bundle_path, *options["also"])) for plan in plans]
         outlet = _Outlet()
-        cameras = [opened.enter_context(_open_camera(plan, options, outlet)) for plan in plans]
+        cameras = [
+            opened.enter_context(_open_camera(plan, models_of, options, outlet))
+            for plan, models_of in zip(plans, slots)
+        ]
+        for plan, camera in zip(plans, cameras):
+            status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
         first = slots[0][0].present
         setup = SinkSetup(
             task=first.spec.task,
@@ -58,8 +64,6 @@ def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str]
             model=first.title,
             cameras=tuple(plan.name for plan in plans),
             fps=cameras[0].fps,
-        for plan, camera in zip(plans, cameras):
-            status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
             is_live=any(camera.is_live for camera in cameras),
             force=options["force"],
         )
@@ -132,8 +136,10 @@ def _event_of(happened: CameraEvent, camera: str) -> Event:
     return Event("camera", happened.state, HAPPENED, camera, time.time(), detail_of_state)
 
 
-def _open_camera(plan: CameraPlan, options: dict[str, Any], outlet: _Outlet) -> Camera:
+def _open_camera(plan: CameraPlan, models: list[ModelSlot], options: dict[str, Any], outlet: _Outlet) -> Camera:
+    is_small = options["small_frames"] if plan.small_frames is None else plan.small_frames
     wishes = CameraOptions(
+        needed_size=needed_size([slot.present.spec.preprocess for slot in models]) if is_small else None,
         fps=options["fps"],
         is_fast=options["fast"],
         give_up_after_s=options["give_up_after"],
