@@ -97,9 +97,10 @@ def _internal_error(error: Exception, name: str) -> int:
 
 
 def end_process(code: int) -> NoReturn:
-    """End with this exit code, also while a capture hangs in OpenCV, which would abort a normal exit."""
-    feed = sys.modules.get("edgevision_runtime.cameras.feed")
-    if feed is not None and not feed.end_captures(HUNG_CAPTURE_S):
+    """End with this exit code, also while a capture or a sink hangs in OpenCV, which would abort a normal exit."""
+    feed, queued = (sys.modules.get(f"edgevision_runtime.{name}") for name in ("cameras.feed", "sinks.queued"))
+    is_capture_hung = feed is not None and not feed.end_captures(HUNG_CAPTURE_S)
+    if is_capture_hung or (queued is not None and queued.is_any_left_behind()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

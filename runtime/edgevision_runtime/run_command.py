@@ -51,7 +51,8 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.run_setup import open_run
 
-    with stop_on_signals() as stop, open_run(bundle_path, options, tell=_say_nothing if quiet else _say) as opened:
+    say = _say_nothing if quiet else _say
+    with stop_on_signals() as stop, open_run(bundle_path, options, tell=say, stop=stop) as opened:
         if not quiet:
             _introduce(opened)
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from edgevision_runtime.pipeline import Channel
 from edgevision_runtime.predictor import choose
 from edgevision_runtime.redact import redact
 from edgevision_runtime.sinks import SinkSetup, open_sinks
+from edgevision_runtime.sinks.queued import QueuedSink
 from edgevision_runtime.status import CameraStatus, ModelStatus, RunStatus
 
 
@@ -38,8 +40,12 @@ class Run:
 
 
 @contextmanager
-def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str], None]) -> Iterator[Run]:
+def open_run(
+    bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str], None], stop: threading.Event
+) -> Iterator[Run]:
     """Open what the flags of `run` ask for; `tell` is given lines for people. Closes all of it at the end.
+
+    `stop` is set when the process shall end now: then sinks do not take the time that they would like to have.
 
     Raises:
         EdgeVisionError: a bundle, camera or sink that cannot be.
@@ -66,10 +72,14 @@ def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str]
             fps=cameras[0].fps,
             is_live=any(camera.is_live for camera in cameras),
             force=options["force"],
+            specs=tuple(slot.present.spec for models_of in slots for slot in models_of),
+            tell=outlet.tell,
+            stop=stop,
         )
         sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
         outputs = Outputs(sinks, [status, Narrator(tell)])
         outlet.outputs = outputs
+        status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
         channels = [
             Channel(
                 camera, models_of, status.cameras[plan.name], _policy(plan, camera, options), _most_fps(plan, options)
@@ -113,16 +123,21 @@ class _Models:
 
 
 class _Outlet:
-    """Takes what cameras tell from their first moment on; it is said once there is somebody to hear it."""
+    """Takes what cameras and sinks tell from their first moment on; it is said once there is somebody to hear it."""
 
     outputs: Outputs | None = None
+
+    def tell(self, event: Event) -> None:
+        """Tell it from a thread other than the loop's, where a sink that cannot be written any more shows by itself."""
+        if self.outputs is not None:
+            with suppress(BrokenPipeError, UsageError):
+                self.outputs.tell(event)
 
     def for_camera(self, name: str) -> Callable[[CameraEvent], None]:
         """The listener of one camera."""
 
         def tell(happened: CameraEvent) -> None:
-            if self.outputs is not None:
-                self.outputs.tell(_event_of(happened, name))
+            self.tell(_event_of(happened, name))
 
         return tell
 

@@ -22,6 +22,7 @@ READS_ENVIRONMENT = {  # module → why it may
 }
 OUTERMOST = {  # module → why it may catch everything
     "runtime/edgevision_runtime/cli_main.py": "it shows the fault whole and ends the command with exit code 70",
+    "runtime/edgevision_runtime/sinks/queued.py": "outermost of a sink's thread: raised again where the loop writes",
     "runtime/edgevision_runtime/pipeline.py": "outermost of the capture thread: raised again where that was started",
 }
 
