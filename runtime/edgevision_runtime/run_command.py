@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision_runtime.cli_main import stop_on_signals
+from edgevision_runtime.engine_options import engine_options
 from edgevision_runtime.preview.flags import preview_flags
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PATH = click.Path(path_type=Path)
     "--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, …; see docs/sinks.md."
 )
 @click.option("--variant", help="Which variant, such as int8.tflite; default: the bundle's own choice.")
-@click.option("--engine", help="litert, tflite or onnx; default: the first that is installed.")
+@engine_options
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of each interpreter.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Interpreters that share cameras."

@@ -17,13 +17,13 @@ from edgevision_runtime.cameras.connection import ConnectedCamera
 from edgevision_runtime.cameras.events import CameraEvent, Gap
 from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.engine_options import choice_of
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
 from edgevision_runtime.models import ModelSlot, load_model
 from edgevision_runtime.narrator import Narrator
 from edgevision_runtime.outputs import Outputs
 from edgevision_runtime.pipeline import Channel
-from edgevision_runtime.predictor import choose
 from edgevision_runtime.redact import redact
 from edgevision_runtime.sinks import SinkSetup, open_sinks
 from edgevision_runtime.sinks.queued import QueuedSink
@@ -106,7 +106,7 @@ class _Models:
         if path not in self._slots:
             key = self._options["public_key"]
             bundle = Bundle.open(path, public_key=key, require_signature=key is not None)
-            choice = choose(bundle, variant=self._options["variant"], engine=self._options["engine"])
+            choice = choice_of(bundle, self._options)
             loaded = load_model(bundle, choice, workers=self._options["workers"], threads=self._options["threads"])
             self._slots[path] = self._opened.enter_context(ModelSlot(loaded))
             engine = loaded.predictors[0].engine
