@@ -2,7 +2,7 @@
 
 The way of one answer, a file for each step:
 
-    settings.py     what to watch, as frozen dataclasses; reading.py makes them from flags and TOML tables
+    settings.py     what to watch, as frozen dataclasses; reading.py makes them from texts, flags.py has the flags
     motion.py       before the model: is the picture still the one that the last answer was about?
     zones.py        of a mask: the share of each class in a polygon of the frame
     smoothing.py    answers over a window of time: one wrong frame is no news

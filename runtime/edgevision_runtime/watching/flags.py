@@ -28,7 +28,7 @@ _FLAGS = (
     click.option(
         "--motion-gate",
         is_flag=False,
-        flag_value="default",
+        flag_value="",
         metavar="[SHARE]",
         help='Skip frames in which less than this share has moved: 0.002 (default), "0.002 refresh=5s".',
     ),
@@ -36,7 +36,7 @@ _FLAGS = (
 
 
 def watch_flags(command: Command) -> Command:
-    """Add the flags to a command; `reading.watch_from_flags` takes what they collect, among other keyword arguments."""
+    """Add the flags to a command; `reading.WatchTexts` has a field for each of them."""
     for flag in reversed(_FLAGS):
         command = flag(command)
     return command

@@ -28,7 +28,7 @@ class Hysteresis:
         self.limits = limits
         self.is_on = False
         self._crossed_s: float | None = None  # since when the score has been where it changes `is_on`
-        self._began_s = self._now_s = 0.0
+        self._began_s = 0.0
         self._ended_s = -math.inf
         self._score = self._peak = 0.0
         self._answers = 0  # while it is on
@@ -36,7 +36,7 @@ class Hysteresis:
     def step(self, score: float, now_s: float) -> Change | None:
         """Take the next smoothed score; `now_s` never goes back between two calls of `end`."""
         limits = self.limits
-        self._score, self._now_s = score, now_s
+        self._score = score
         if self.is_on:
             self._answers += 1
             self._peak = max(self._peak, score)
@@ -50,29 +50,29 @@ class Hysteresis:
             self._crossed_s = now_s
         if now_s - self._crossed_s < limits.for_s - SAME_MOMENT_S:
             return None
-        return self.end(LOW) if self.is_on else self._begin(now_s - self._crossed_s)
+        return self.end(LOW, now_s) if self.is_on else self._begin(now_s, now_s - self._crossed_s)
 
-    def end(self, reason: str) -> Change | None:
-        """End it, if it is on, at the time of the last score; and forget for how long the score has been high."""
+    def end(self, reason: str, now_s: float) -> Change | None:
+        """End it, if it is on; and forget for how long the score has been high."""
         self._crossed_s = None
         if not self.is_on:
             return None
-        self.is_on, self._ended_s = False, self._now_s
+        self.is_on, self._ended_s = False, now_s
         return Change(
             ENDED,
             {
                 "score": round(self._score, 5),
                 "peak": round(self._peak, 5),
-                "duration_s": round(self._now_s - self._began_s, 3),
+                "duration_s": round(now_s - self._began_s, 3),
                 "frames": self._answers,
                 "reason": reason,
             },
         )
 
-    def _begin(self, held_s: float) -> Change | None:
-        rested_s = self._now_s - self._ended_s
+    def _begin(self, now_s: float, held_s: float) -> Change | None:
+        rested_s = now_s - self._ended_s
         if 0 <= rested_s < self.limits.cooldown_s - SAME_MOMENT_S:  # below 0: the camera's clock was set anew
             return None
-        self.is_on, self._began_s, self._crossed_s = True, self._now_s, None
+        self.is_on, self._began_s, self._crossed_s = True, now_s, None
         self._peak, self._answers = self._score, 1
         return Change(BEGAN, {"score": round(self._score, 5), "held_s": round(held_s, 3)})

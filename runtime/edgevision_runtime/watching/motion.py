@@ -9,7 +9,10 @@ up to `MOST_CHANGE`: a shaking camera must not pass for a noisy one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,64 +29,78 @@ FLICKER = 24
 LEAST_CHANGE, MOST_CHANGE = 10, 20
 NOISE_DEVIATIONS = 4
 DEVIATION_OF_MEDIAN = 1.4826  # standard deviation ÷ median distance from the median, of normal noise
+MOTION, END_OF_RUN = "motion", "end of run"  # why a stillness ended
 TOLD_AFTER_S = 1.0  # of stillness: a picture at the limit is no news each time
 
 
 class MotionGate:
-    """Says of each frame whether it can be skipped. For one camera and one thread."""
+    """Says of each frame whether it can be skipped. For one camera; one thread at a time, except `look_again`."""
 
-    def __init__(self, settings: MotionSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: MotionSettings, camera: str, now: Callable[[], float] = time.monotonic) -> None:
+        """`camera` is its name and `now` its clock."""
+        self.skipped = 0  # frames, in all
+        self._settings, self._camera, self._now = settings, camera, now
         self._changed_blocks = settings.share * COLUMNS * ROWS
         self._reference: Image | None = None  # blocks of the last frame that was inferred
         self._frame_shape: tuple[int, ...] = ()
         self._inferred_s = 0.0
-        self._now_s = 0.0
-        self._still_since_s: float | None = None  # capture of the first frame of the present stillness
-        self._is_told, self._told_s = False, 0.0
-        self._skipped_before = 0  # when the present stillness began
-        self.skipped = 0  # frames, in all
+        self._look_again = ""  # why the next frame must be inferred, if it must
+        self._stillness: _Stillness | None = None
+        self._events: list[Event] = []
 
     def is_still(self, frame: Frame) -> bool:
         """Whether the last inferred frame's answer holds for this one too. When not, this one must be inferred."""
-        blocks = block_means(frame.image)
-        self._now_s = frame.captured_s
-        if self._has_changed(blocks, frame.image.shape):
+        blocks, why = block_means(frame.image), self._look_again
+        if why:
+            self._look_again = ""
+        elif self._has_changed(blocks, frame.image.shape):
+            why = MOTION
+        if why:
+            self._end(why, self._wall_clock(frame.captured_s))
             self._keep(blocks, frame)
-            self._still_since_s = None
             return False
-        if self._still_since_s is None:
-            self._still_since_s, self._skipped_before = frame.captured_s, self.skipped
+        self._last(frame.captured_s)
         if not 0 <= frame.captured_s - self._inferred_s < self._settings.refresh_s:
             self._keep(blocks, frame)
             return False
         self.skipped += 1
         return True
 
-    def changes(self, camera: str, at: float) -> list[Event]:
-        """What the last frame, captured at `at` by the wall clock, began or ended: at most one event."""
-        if self._still_since_s is None:
-            return self._end(camera, at, "motion")
-        if self._is_told or self._now_s - self._still_since_s < TOLD_AFTER_S:
-            return []
-        self._is_told, self._told_s = True, self._now_s
-        return [Event("motion", "still", BEGAN, camera, at, {"refresh_s": self._settings.refresh_s})]
+    def look_again(self, reason: str) -> None:
+        """Let the next frame be inferred whatever it shows: the camera was away, the model is another one."""
+        self._look_again = reason
 
-    def forget(self, camera: str, at: float, reason: str) -> list[Event]:
-        """Infer the next frame in any case: a camera that was away, another model, the end of a run."""
-        self._reference, self._still_since_s = None, None
-        return self._end(camera, at, reason)
+    def events(self) -> list[Event]:
+        """What began or ended since the last call."""
+        events, self._events = self._events, []
+        return events
 
-    def _end(self, camera: str, at: float, reason: str) -> list[Event]:
-        if not self._is_told:
-            return []
-        self._is_told = False
-        detail = {
-            "reason": reason,
-            "skipped": self.skipped - self._skipped_before,
-            "duration_s": round(self._now_s - self._told_s, 3),
-        }
-        return [Event("motion", "still", ENDED, camera, at, detail)]
+    def settle(self, at: float) -> list[Event]:
+        """End what lasts, at the end of a run; `at` is the wall clock's time of it."""
+        self._end(END_OF_RUN, at)
+        return self.events()
+
+    def _last(self, now_s: float) -> None:
+        """The stillness goes on, or begins; it is told when it has lasted for a while."""
+        if self._stillness is None:
+            self._stillness = _Stillness(now_s, self.skipped)
+        stillness = self._stillness
+        stillness.seen_s = now_s
+        if stillness.told_s is None and now_s - stillness.since_s >= TOLD_AFTER_S:
+            stillness.told_s = now_s
+            self._tell(BEGAN, self._wall_clock(now_s), {"refresh_s": self._settings.refresh_s})
+
+    def _end(self, reason: str, at: float) -> None:
+        stillness, self._stillness = self._stillness, None
+        if stillness is not None and stillness.told_s is not None:
+            skipped, duration_s = self.skipped - stillness.skipped_before, stillness.seen_s - stillness.told_s
+            self._tell(ENDED, at, {"reason": reason, "skipped": skipped, "duration_s": round(duration_s, 3)})
+
+    def _tell(self, phase: str, at: float, detail: dict[str, Any]) -> None:
+        self._events.append(Event("motion", "still", phase, self._camera, at, detail))
+
+    def _wall_clock(self, captured_s: float) -> float:
+        return time.time() - (self._now() - captured_s)
 
     def _keep(self, blocks: Image, frame: Frame) -> None:
         self._reference, self._frame_shape, self._inferred_s = blocks, frame.image.shape, frame.captured_s
@@ -92,6 +109,16 @@ class MotionGate:
         if self._reference is None or frame_shape != self._frame_shape:
             return True
         return changed_blocks(self._reference, blocks) >= self._changed_blocks
+
+
+@dataclass
+class _Stillness:
+    """A time in which nothing moves; seconds on the camera's clock."""
+
+    since_s: float
+    skipped_before: int  # frames, in all, when it began
+    seen_s: float = 0.0  # capture of its last frame
+    told_s: float | None = None
 
 
 def block_means(image: Image) -> Image:

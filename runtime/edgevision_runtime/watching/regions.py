@@ -29,15 +29,15 @@ class Region:
     def step(self, values: Tensor, now_s: float) -> list[LabelChange]:
         """What the next scores or shares, float (classes,), begin and end."""
         if not math.isfinite(values.max()):
-            return self.begin_anew(NO_NUMBER)
+            return self.begin_anew(NO_NUMBER, now_s)
         scores = self._smoother.update(values, now_s)
         best = self._smoother.best()
         return [change for watcher in self._watchers for change in watcher.step(scores, best, now_s)]
 
-    def begin_anew(self, reason: str) -> list[LabelChange]:
-        """End what is on, as of the last step, and forget the answers."""
+    def begin_anew(self, reason: str, now_s: float) -> list[LabelChange]:
+        """End what is on, and forget the answers."""
         self._smoother.forget()
-        return [change for watcher in self._watchers for change in watcher.end(reason)]
+        return [change for watcher in self._watchers for change in watcher.end(reason, now_s)]
 
     def name_of(self, index: int) -> str:
         """What an event about a class here is called: `person`, `door: person`."""

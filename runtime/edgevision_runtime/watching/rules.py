@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,13 +25,14 @@ NOT_SEEN = "the model does not see the zone any more"
 
 
 class EventRules:
-    """Watches the answers of one model about one camera. For one thread.
+    """Watches the answers of one model about one camera. Any thread may call it.
 
     Times are those of the captures. Nothing that is on lasts over a time in which no frame was captured.
     """
 
     def __init__(self, settings: EventSettings, labels: Sequence[str], task: str) -> None:
         """Watches the part of `settings` that the model can fulfil; `check_events` tells whether that is all of it."""
+        self._lock = threading.Lock()  # gaps are told by the thread that captures
         self._settings = settings
         self._plan = settings.for_model(labels, task)
         self._regions = regions_of(self._plan)
@@ -47,41 +49,55 @@ class EventRules:
         Raises:
             UsageError: a zone cannot be counted. Only at the first answer; after that it is an event.
         """
-        events = self._see(Capture(result.frame.index, result.frame.captured_s, result.captured_at))
-        if result.spec is not self._spec:
-            events += self._meet(result)
-        self._result = result
-        if isinstance(result.prediction, Segmentation):
-            events += self._fit_zones(result.prediction, result)
-        self._spec = result.spec
-        return events + self._step(result)
+        with self._lock:
+            events = self._see(Capture(result.frame.index, result.frame.captured_s, result.captured_at))
+            if result.spec is not self._spec:
+                events += self._meet(result)
+            self._result = result
+            if isinstance(result.prediction, Segmentation):
+                events += self._fit_zones(result.prediction, result)
+            self._spec = result.spec
+            return events + self._step(result) + self._end_at_gap()
 
     def still(self, frame: Frame, captured_at: float) -> list[Event]:
         """The events that a frame makes which the motion gate skipped: the last answer holds for it too."""
-        events = self._see(Capture(frame.index, frame.captured_s, captured_at))
-        return events if self._result is None else events + self._step(self._result)
+        with self._lock:
+            events = self._see(Capture(frame.index, frame.captured_s, captured_at))
+            if self._result is not None:
+                events += self._step(self._result)
+            return events + self._end_at_gap()
+
+    def unanswered(self, frame: Frame, captured_at: float) -> list[Event]:
+        """The events that a frame makes of which nothing is known but that it was captured."""
+        with self._lock:
+            return self._see(Capture(frame.index, frame.captured_s, captured_at)) + self._end_at_gap()
 
     def gap(self, started_s: float) -> list[Event]:
-        """End everything: the camera says that it captured no frame after `started_s`, on its own clock.
+        """End everything with the frame of `started_s`, on the camera's clock: none was captured after it.
 
-        Both tellings of a gap may come here; the first one does before the first frame after it is observed.
+        Both tellings of a gap may come here, before its first frame after it does.
         """
-        if started_s < self._since_s < math.inf:
-            return []  # all that is known was seen after it
-        self._gap_after_s = started_s
-        return self._begin_anew(GAP, self._last.captured_at)
+        with self._lock:
+            if started_s < self._since_s < math.inf:
+                return []  # all that is known was seen after it
+            self._gap_after_s = started_s
+            return self._end_at_gap()
 
     def settle(self, at: float) -> list[Event]:
         """End everything, at the end of a run; `at` is the wall clock's time of it."""
-        return self._begin_anew(END_OF_RUN, at)
+        with self._lock:
+            return self._begin_anew(END_OF_RUN, at)
+
+    def _end_at_gap(self) -> list[Event]:
+        """What ends because the last frame was the last one before a gap."""
+        return self._begin_anew(GAP, self._last.captured_at) if self._last.captured_s >= self._gap_after_s else []
 
     def _see(self, capture: Capture) -> list[Event]:
         """Take note of a frame, after ending what must not last until it."""
-        is_after_gap = capture.captured_s > self._gap_after_s
         events: list[Event] = []
+        is_after_gap = capture.captured_s > self._gap_after_s
         if is_after_gap or capture.is_gap_after(self._last, self._settings.longest_gap_s):
             events = self._begin_anew(GAP, self._last.captured_at)
-        if is_after_gap:
             self._gap_after_s = math.inf
         self._last = capture
         self._since_s = min(self._since_s, capture.captured_s)
@@ -114,7 +130,11 @@ class EventRules:
             reason = f"the model sees {seen:.0%} of the zone; its shares are of that part"
             details[zone] = {"reason": reason, "seen": round(seen, 3)}
         lost = [region for region in self._regions if region.zone in counter.unseen]
-        events = [event for region in lost for event in self._tell(region, region.begin_anew(NOT_SEEN), result)]
+        events = [
+            event
+            for region in lost
+            for event in self._tell(region, region.begin_anew(NOT_SEEN, self._last.captured_s), result)
+        ]
         facts = result.camera, result.captured_at
         return events + [Event("zone", zone, HAPPENED, *facts, detail, result) for zone, detail in details.items()]
 
@@ -139,7 +159,7 @@ class EventRules:
         result, self._result = self._result, None
         events: list[Event] = []
         for region in self._regions:
-            changes = region.begin_anew(reason)
+            changes = region.begin_anew(reason, self._last.captured_s)
             if result is not None:
                 events += self._tell(region, changes, result, at)
         return events

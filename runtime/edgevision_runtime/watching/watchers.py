@@ -30,7 +30,7 @@ class Watcher(Protocol):
         """Take the next scores, (classes,), of which `best` stands first."""
         ...
 
-    def end(self, reason: str) -> Sequence[LabelChange]:
+    def end(self, reason: str, now_s: float) -> Sequence[LabelChange]:
         """End what is on."""
         ...
 
@@ -47,9 +47,9 @@ class LabelWatcher:
         change = self._state.step(float(scores[self._index]), now_s)
         return () if change is None else (LabelChange(self._index, change),)
 
-    def end(self, reason: str) -> Sequence[LabelChange]:
+    def end(self, reason: str, now_s: float) -> Sequence[LabelChange]:
         """See `Watcher`."""
-        change = self._state.end(reason)
+        change = self._state.end(reason, now_s)
         return () if change is None else (LabelChange(self._index, change),)
 
 
@@ -78,26 +78,28 @@ class CurrentLabelWatcher:
                 self._current = None
         if candidate != self._candidate:
             if self._candidate is not None:
-                self._states[self._candidate].end(OTHER_LABEL)  # it is not on: it only loses the time it stood first
+                self._states[self._candidate].end(
+                    OTHER_LABEL, now_s
+                )  # it is not on: it only loses the time it stood first
             self._candidate = candidate
         if candidate is not None:
             began = self._state_of(candidate).step(float(scores[candidate]), now_s)
             if began is not None and began.phase == BEGAN:
-                changes += self._end_current(OTHER_LABEL)
+                changes += self._end_current(OTHER_LABEL, now_s)
                 changes.append(LabelChange(candidate, began))
                 self._current, self._candidate = candidate, None
         return changes
 
-    def end(self, reason: str) -> Sequence[LabelChange]:
+    def end(self, reason: str, now_s: float) -> Sequence[LabelChange]:
         """See `Watcher`."""
         if self._candidate is not None:
-            self._states[self._candidate].end(reason)
+            self._states[self._candidate].end(reason, now_s)
             self._candidate = None
-        return self._end_current(reason)
+        return self._end_current(reason, now_s)
 
-    def _end_current(self, reason: str) -> Sequence[LabelChange]:
+    def _end_current(self, reason: str, now_s: float) -> Sequence[LabelChange]:
         index, self._current = self._current, None
-        ended = None if index is None else self._states[index].end(reason)
+        ended = None if index is None else self._states[index].end(reason, now_s)
         return () if index is None or ended is None else (LabelChange(index, ended),)
 
     def _state_of(self, index: int) -> Hysteresis:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
 
-from edgevision_runtime.messages import BEGAN, ENDED
+from edgevision_runtime.messages import BEGAN, ENDED, Event
 from edgevision_runtime.watching.motion import MotionGate, block_means
 from edgevision_runtime.watching.settings import MotionSettings
 from tests.edgevision_runtime.watching.answers import frame
@@ -29,7 +32,7 @@ def noisy(image: np.ndarray, deviation: float) -> np.ndarray:
 
 
 def stillness(images: list[np.ndarray], settings: MotionSettings = AS_SHIPPED, fps: float = 10) -> list[bool]:
-    gate = MotionGate(settings)
+    gate = MotionGate(settings, "gate")
     return [gate.is_still(frame(number / fps, number, image)) for number, image in enumerate(images)]
 
 
@@ -106,42 +109,65 @@ def test_a_part_of_a_larger_picture_is_compared_as_its_copy() -> None:
     assert (block_means(part) == block_means(part.copy())).all()
 
 
-def test_the_gate_says_when_stillness_began_and_how_many_frames_it_skipped() -> None:
-    gate = MotionGate(MotionSettings())
+def gate_at(now: list[float], settings: MotionSettings = AS_SHIPPED) -> MotionGate:
+    """A gate whose camera's clock shows `now[0]`."""
+    return MotionGate(settings, "gate", lambda: now[0])
+
+
+def look(gate: MotionGate, now: list[float], images: Sequence[np.ndarray], from_number: int = 0) -> list[Event]:
+    """Show it 10 frames a second, each a moment after its capture."""
     events = []
+    for number, image in enumerate(images, from_number):
+        now[0] = number / 10
+        gate.is_still(frame(now[0], number, image))
+        events += gate.events()
+    return events
 
-    for number, image in enumerate([SCENE] * 20 + [with_object(40)] + [SCENE]):
-        gate.is_still(frame(number / 10, number, image))
-        events += [(number, event) for event in gate.changes("gate", 1000.0 + number / 10)]
 
-    assert [(number, event.kind, event.name, event.phase) for number, event in events] == [
-        (11, "motion", "still", BEGAN),  # since frame 1, told after a second
-        (20, "motion", "still", ENDED),
+def test_the_gate_says_when_stillness_began_and_how_many_frames_it_skipped() -> None:
+    now = [0.0]
+    gate = gate_at(now)
+
+    began = look(gate, now, [SCENE] * 12)  # still since frame 1, told after a second
+    went_on = look(gate, now, [SCENE] * 8, 12)
+    ended = look(gate, now, [with_object(40), SCENE], 20)
+
+    assert [(event.kind, event.name, event.phase, event.camera) for event in began + went_on + ended] == [
+        ("motion", "still", BEGAN, "gate"),
+        ("motion", "still", ENDED, "gate"),
     ]
-    assert events[1][1].detail == {"reason": "motion", "skipped": 19, "duration_s": 0.9}
-    assert (events[1][1].at, events[1][1].camera, gate.skipped) == (1002.0, "gate", 19)
+    assert ended[0].detail == {"reason": "motion", "skipped": 19, "duration_s": 0.8}  # frames 1 to 19, 11 to 19
+    assert gate.skipped == 19
+    assert ended[0].at == pytest.approx(time.time(), abs=60)
 
 
 def test_a_refresh_does_not_end_the_stillness() -> None:
-    gate = MotionGate(MotionSettings(refresh_s=0.5))
-    events = []
+    now = [0.0]
 
-    for number in range(40):
-        gate.is_still(frame(number / 10, number, SCENE))
-        events += gate.changes("gate", number / 10)
+    events = look(gate_at(now, MotionSettings(refresh_s=0.5)), now, [SCENE] * 40)
 
     assert [event.phase for event in events] == [BEGAN]
     assert events[0].detail == {"refresh_s": 0.5}
 
 
 def test_after_a_gap_the_next_frame_is_inferred_and_the_stillness_is_over() -> None:
-    gate = MotionGate(MotionSettings())
-    for number in range(20):
-        gate.is_still(frame(number / 10, number, SCENE))
-        gate.changes("gate", number / 10)
+    now = [0.0]
+    gate = gate_at(now)
+    look(gate, now, [SCENE] * 20)
 
-    events = gate.forget("gate", 9.0, "gap")
+    gate.look_again("gap")
+    is_still = [gate.is_still(frame(2.1 + number / 10, 21 + number, SCENE)) for number in range(2)]
 
-    assert [(event.phase, event.detail["reason"]) for event in events] == [(ENDED, "gap")]
-    assert not gate.is_still(frame(2.1, 21, SCENE))
-    assert gate.forget("gate", 9.0, "end of run") == []
+    assert is_still == [False, True]
+    assert [(event.phase, event.detail["reason"]) for event in gate.events()] == [(ENDED, "gap")]
+
+
+def test_the_end_of_a_run_ends_the_stillness() -> None:
+    now = [0.0]
+    gate = gate_at(now)
+    look(gate, now, [SCENE] * 20)
+
+    events = gate.settle(1234.5)
+
+    assert [(event.phase, event.at, event.detail["reason"]) for event in events] == [(ENDED, 1234.5, "end of run")]
+    assert gate.settle(1235.0) == []

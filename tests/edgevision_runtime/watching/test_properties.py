@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
     after_s: float
     scores: list[float]
-    is_still: bool
+    kind: str  # answered | still | unanswered
     is_told_gap: bool  # before it, the camera tells that it was away
 
 
@@ -35,7 +35,7 @@ STEPS = st.lists(
         Step,
         after_s=st.one_of(st.floats(0.01, 1.0), st.floats(0.01, 6.0)),
         scores=st.lists(st.sampled_from([0.01, 0.2, 1.0, 5.0]), min_size=3, max_size=3).map(normalized),
-        is_still=st.booleans(),
+        kind=st.sampled_from(["answered", "answered", "still", "unanswered"]),
         is_told_gap=st.sampled_from([False, False, False, True]),
     ),
     max_size=60,
@@ -75,10 +75,11 @@ def live(steps: list[Step], conditions: list[Condition], smoothing: Smoothing) -
             events += rules.gap(before_s)
         if step.is_told_gap or step.after_s > LONGEST_GAP_S:
             gaps.append((before_s, now_s))
-        if step.is_still:
-            events += rules.still(frame(now_s, index), WALL_CLOCK_AT_0 + now_s)
-        else:
+        if step.kind == "answered":
             events += rules.observe(scored(now_s, step.scores, index=index))
+        else:
+            pass_over = rules.still if step.kind == "still" else rules.unanswered
+            events += pass_over(frame(now_s, index), WALL_CLOCK_AT_0 + now_s)
     return Story([*events, *rules.settle(WALL_CLOCK_AT_0 + now_s)], gaps)
 
 

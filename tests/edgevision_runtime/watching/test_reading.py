@@ -1,10 +1,9 @@
-"""Flags and TOML tables say the same in the same words; what cannot be is answered in one clear line."""
+"""What a person wrote becomes settings; what cannot be is answered in one clear line."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import tomllib
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from click.testing import CliRunner
 
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.watching.flags import watch_flags
-from edgevision_runtime.watching.reading import watch_from_flags, watch_from_table
+from edgevision_runtime.watching.reading import WatchTexts, read_watch
 from edgevision_runtime.watching.settings import (
     Condition,
     EventSettings,
@@ -36,7 +35,7 @@ def given(*arguments: str) -> WatchSettings:
     @click.argument("bundle")
     @watch_flags
     def command(bundle: str, **options: Any) -> WatchSettings:
-        return watch_from_flags(options)
+        return read_watch(WatchTexts(**options))
 
     settings: WatchSettings = command.main(["b.evb", *arguments], standalone_mode=False)
     return settings
@@ -63,31 +62,6 @@ def test_every_flag_reaches_its_setting() -> None:
     conditions = Condition("person", None, 0.7, 0.5, 2.0, 30.0), Condition("*", "door")
     events = EventSettings(conditions, Smoothing(time_constant_s=1.0), (DOOR,), 60.0)
     assert settings == WatchSettings(events, MotionSettings(0.01, 10.0))
-
-
-def test_a_table_says_what_flags_say() -> None:
-    table = tomllib.loads("""
-        smooth = "exponential=1s"
-        longest_gap = "1m"
-        motion_gate = "0.01 refresh=10s"
-        [zone]
-        door = [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]]
-        [event."*"]
-        cooldown = 5
-        [event."person in door"]
-        enter = 0.7
-        for = "2s"
-    """)
-
-    assert watch_from_table(table, "cameras.toml") == given(
-        "--event", "*: cooldown=5", "--event", "person in door: enter=0.7 for=2s", "--smooth", "exponential=1s",
-        "--zone", "door: 0.1,0.2 0.4,0.2 0.4,0.9", "--longest-gap", "1m", "--motion-gate", "0.01 refresh=10s",
-    )  # fmt: skip
-
-
-def test_an_empty_table_of_events_asks_for_every_label_and_no_table_for_none() -> None:
-    assert watch_from_table({"event": {}}, "cameras.toml").events == EventSettings()
-    assert watch_from_table({"motion_gate": 0.01}, "cameras.toml") == WatchSettings(None, MotionSettings(0.01))
 
 
 @pytest.mark.parametrize(
@@ -124,25 +98,28 @@ def test_labels_may_hold_spaces_colons_and_the_word_in() -> None:
             ("--event", "red: entr=0.7"),
             "--event 'red': unknown 'entr'; expected enter | leave | for | cooldown; did you",
         ),
-        (("--event", "red: enter=2"), "--event 'red': enter = '2' cannot be; expected a share"),
-        (("--event", "red: enter=0"), "--event 'red': enter = '0' cannot be; expected a share above 0"),
-        (("--event", "red: for=soon"), "--event 'red': for = 'soon' cannot be; expected a duration such as"),
+        (("--event", "red: enter=2"), "--event 'red': enter: '2' cannot be; expected a share"),
+        (("--event", "red: enter=0"), "--event 'red': enter: '0' cannot be; expected a share above 0"),
+        (("--event", "red: for=soon"), "--event 'red': for: 'soon' cannot be; expected a duration such as"),
         (("--event", "red: 0.7"), "--event 'red': 0.7; expected LABEL, or LABEL: enter=0.7"),
         (("--event", "red: enter=0.3 leave=0.5"), "--event 'red': leave=0.5; expected at most enter=0.3"),
         (("--event", "red: for=1s for=2s"), "for is given twice"),
         (("--event", "red", "--event", "red: for=1s"), "--event 'red' is given twice"),
         (("--event", ": enter=1"), "names nothing"),
-        (("--smooth", "majority=0"), "--smooth = '0' cannot be; expected a whole number above 0"),
+        (("--smooth", "majority=0"), "--smooth majority: '0' cannot be; expected a whole number above 0"),
         (("--smooth", "majorty=3"), "did you mean majority?"),
-        (("--smooth", "exponential"), "--smooth = '' cannot be; expected a duration"),
+        (("--smooth", "exponential"), "--smooth exponential: '' cannot be; expected a duration"),
         (("--zone", "door: 0.1,0.2 0.3,0.4"), "--zone 'door' encloses nothing"),
         (("--zone", "door: 0.1,0.2 0.1,0.4 0.1,0.9"), "--zone 'door' encloses nothing"),
         (("--zone", "door"), "--zone 'door' encloses nothing"),
-        (("--zone", "door: 0.1,0.2 0.3,0.4 300,200"), "--zone 'door': corner '300,200' = '300' cannot be"),
-        (("--zone", "door: 0.1 0.3,0.4 0.5,0.5"), "corner '0.1'; expected X,Y such as"),
-        (("--longest-gap", "0"), "--longest-gap = '0' cannot be; expected a duration above 0"),
-        (("--motion-gate", "b.evb"), "--motion-gate = 'b.evb' cannot be; expected"),
-        (("--motion-gate", "0.1 speed=3"), "--motion-gate: speed=3; expected the share of the picture"),
+        (
+            ("--zone", "door: 0.1,0.2 0.3,0.4 300,200"),
+            "--zone 'door': corner: '300,200' cannot be; expected a share from 0 to 1",
+        ),
+        (("--zone", "door: 0.1 0.3,0.4 0.5,0.5"), "corner: '0.1' cannot be; expected X,Y such as"),
+        (("--longest-gap", "0"), "--longest-gap: '0' cannot be; expected a duration above 0"),
+        (("--motion-gate", "b.evb"), "--motion-gate: 'b.evb' cannot be; expected"),
+        (("--motion-gate", "0.1 speed=3"), "--motion-gate '0.1 speed=3': speed=3; expected the share of the picture"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str) -> None:
@@ -153,23 +130,9 @@ def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], messa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ({"smoth": "none"}, "door camera: unknown 'smoth'; expected smooth | event | zone | longest_gap"),
-        ({"smooth": 3}, "door camera: smooth is 3; expected exponential=1s"),
-        ({"event": ["red"]}, "door camera: event is ['red']; expected a table [event]"),
-        ({"event": {"red": 0.7}}, "door camera: event 'red' is 0.7; expected a table such as {enter = 0.7}"),
-        ({"event": {"red": {"enter": True}}}, "door camera: event 'red': enter = 'True' cannot be"),
-        ({"zone": {"door": 3}}, "door camera: zone 'door'; expected NAME"),
-        ({"zone": {"door": [[0, 0], [1, 0], [1]]}}, "door camera: zone 'door': corner [1]; expected X,Y"),
-    ],
-)
-def test_a_table_that_cannot_be_is_refused_in_one_line(table: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        watch_from_table(table, "door camera")
-
-    assert message in str(caught.value)
+def test_a_camera_of_a_file_is_named_in_errors() -> None:
+    with pytest.raises(UsageError, match="camera gate: --event 'red': unknown 'entr'"):
+        read_watch(WatchTexts(event=["red: entr=1"]), where="camera gate")
 
 
 def test_thresholds_that_are_not_given_follow_from_the_task() -> None:

@@ -151,12 +151,47 @@ def test_a_gap_that_the_camera_tells_ends_events_at_once_and_only_once() -> None
     assert rules.gap(1.0) == []  # all that is on began after it
 
 
-def test_a_frame_from_before_a_gap_that_comes_late_does_not_last_over_it() -> None:
+def test_the_last_frame_before_a_gap_may_be_answered_after_the_gap_was_noticed() -> None:
     rules = rules_of(NOW)
+    rules.observe(scored(1.0, RED, index=0))
 
-    events = [*rules.gap(2.0), *rules.observe(scored(1.9, RED, index=0)), *rules.observe(scored(4.5, RED, index=1))]
+    noticed = rules.gap(2.0)
+    last = rules.observe(scored(2.0, RED, index=1))
+    after = [*rules.gap(2.0), *rules.observe(scored(4.5, RED, index=2))]
 
-    assert told(events) == [(1.9, "red", BEGAN), (1.9, "red", ENDED), (4.5, "red", BEGAN)]
+    assert noticed == []
+    assert told(last) == [(2.0, "red", ENDED)]
+    assert last[0].detail["duration_s"] == 1.0
+    assert told(after) == [(4.5, "red", BEGAN)]
+
+
+def test_a_gap_ends_events_even_when_its_last_frame_is_never_answered() -> None:
+    rules = rules_of(NOW)
+    rules.observe(scored(1.0, RED, index=0))
+    rules.gap(2.0)
+
+    events = rules.unanswered(frame(2.0, 1), 1_700_000_002.0)
+
+    assert told(events) == [(2.0, "red", ENDED)]
+    assert events[0].detail["duration_s"] == 1.0
+
+
+def test_frames_without_an_answer_say_that_the_camera_was_there() -> None:
+    rules = rules_of(NOW)
+    rules.observe(scored(0.0, RED, index=0))
+
+    events = [event for n in (4.0, 8.0) for event in rules.unanswered(frame(n, int(n)), 0.0)]
+
+    assert events + rules.observe(scored(12.0, RED, index=12)) == []
+
+
+def test_a_clock_that_goes_back_after_a_gap_blinds_nobody() -> None:
+    rules = rules_of(NOW)
+    rules.observe(scored(50.0, RED, index=0))
+    rules.gap(50.0)
+
+    assert told(rules.observe(scored(1.0, RED, index=1))) == [(1.0, "red", BEGAN)]
+    assert told(rules.observe(scored(1.1, GREEN, index=2))) == [(1.1, "red", ENDED), (1.1, "green", BEGAN)]
 
 
 def test_the_last_answer_holds_for_still_frames() -> None:
