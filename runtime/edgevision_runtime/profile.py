@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from edgevision_runtime.engines import ENGINES
 from edgevision_runtime.errors import UsageError, did_you_mean
+from edgevision_runtime.health.limits import CAUTIOUS, ThermalLimits
 from edgevision_runtime.tables import parse, parse_toml, read_toml
 from edgevision_runtime.types import Variant
 
@@ -106,6 +107,7 @@ class Profile(NamedTuple):
     budget: Budget
     systems: tuple[System, ...]
     detect: Detect = Detect()
+    thermal: ThermalLimits = CAUTIOUS
     accelerator: str = ""
     published: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
