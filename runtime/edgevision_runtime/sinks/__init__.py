@@ -72,6 +72,7 @@ class SinkKind(NamedTuple):
 
 SINKS: dict[str, SinkKind] = {
     "jsonl": SinkKind("edgevision_runtime.sinks.jsonl", "JsonLinesSink", "optional"),
+    "csv": SinkKind("edgevision_runtime.sinks.csv", "CsvSink", "optional"),
     "video": SinkKind("edgevision_runtime.sinks.video", "VideoSink", "needed"),
     "null": SinkKind("edgevision_runtime.sinks.null", "NullSink", "none"),
     "display": SinkKind("edgevision_runtime.sinks.display", "DisplaySink", "none"),
@@ -109,8 +110,11 @@ class _Text(NamedTuple):
     @property
     def place(self) -> str:
         """Two sinks with one place would write over each other."""
-        if not self.target or SINKS[self.kind].place == "url":
-            return self.target or self.kind
+        row = SINKS[self.kind]
+        if not self.target:
+            return "stdout" if row.target == "optional" else self.kind
+        if row.place == "url":
+            return self.target
         return str(self.path.resolve())
 
     @property

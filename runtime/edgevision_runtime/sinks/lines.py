@@ -33,8 +33,13 @@ class LineWriter:
         elif not self._path.is_fifo():
             self._descriptor = self._open(os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is somebody to write to; a named pipe may have to wait for that."""
+        return self._descriptor is not None or self._stream is not None
+
     def write(self, line: str) -> None:
-        """Write `line` (which ends with a newline).
+        """Write `line` (or several; ends with a newline).
 
         Raises:
             UsageError: it cannot be written.

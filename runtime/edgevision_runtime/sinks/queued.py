@@ -203,6 +203,9 @@ class QueuedSink:
     def _attend(self, sink: AttendedSink) -> None:
         try:
             pause_s = sink.attend()
+        except BrokenPipeError:  # there may be no next message to say it at
+            self._stop.set()
+            raise
         except (UsageError, SinkUnavailable) as error:
             delay_s = self._fail(error)
             self._attend_at_s = time.monotonic() + delay_s
