@@ -27,12 +27,12 @@ from edgevision_runtime.engines import ENGINES
 from edgevision_runtime.errors import CheckFailed, EdgeVisionError, ModelError
 from edgevision_runtime.messages import HAPPENED, Event
 from edgevision_runtime.redact import redact
-from edgevision_runtime.selftest import SelftestResult, selftest
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
+    from edgevision_runtime.choice import Choice
     from edgevision_runtime.models import LoadedModel, ModelSlot
-    from edgevision_runtime.predictor import Choice
+    from edgevision_runtime.selftest import SelftestResult
 
 CHECK_S = 0.25  # how often the thread looks whether it was asked or shall end
 POLL_S = 2.0  # how often it looks at the file, and how long that must have stayed the same
@@ -56,7 +56,9 @@ class FileState(NamedTuple):
 
 
 def prove(bundle: Bundle, choice: Choice) -> SelftestResult:
-    """The selftest of the chosen variant on the chosen engine."""
+    """The selftest of the chosen variant on the chosen engine, with its delegate."""
+    from edgevision_runtime.selftest import selftest
+
     return selftest(bundle, variant=choice.variant.name, engine=choice.engine, extras=choice.extras)
 
 

@@ -26,7 +26,7 @@ class Readable(Protocol):
 
 
 class HealthMonitor:
-    """A thread that reads `sensors`. A context manager: it looks once on entering, then every `period_s`.
+    """A thread that reads `sensors` at once and then every `period_s`. A context manager.
 
     `show` is given each reading, `tell` each event; both are called in the monitor's thread. `pace_factor` and
     `wants_smaller` may be read by any thread at any time.
@@ -68,7 +68,6 @@ class HealthMonitor:
         return reading
 
     def __enter__(self) -> HealthMonitor:
-        self.look()
         self._thread.start()
         return self
 
@@ -77,5 +76,6 @@ class HealthMonitor:
         self._thread.join(ENDS_WITHIN_S)
 
     def _run(self) -> None:
+        self.look()
         while not self._stop.wait(self._period_s):
             self.look()
