@@ -9,4 +9,5 @@ The way of one answer, a file for each step:
     hysteresis.py   a score that is high for long enough begins something, one that is low for long enough ends it
     watchers.py     one label's score, or which label it is now
     rules.py        all of it for one camera and one model: a `Result` in, `Event`s out
+    watch.py        the gate and the rules of one camera
 """
