@@ -151,6 +151,9 @@ class BundleWatcher:
             if self._stop.is_set():
                 return
             loaded = self._setup.load(bundle, choice)
+            if self._stop.is_set():  # the slot is closed, or will be
+                loaded.close()
+                return
             self._slot.offer(loaded)
         except REFUSALS as error:
             said = redact(str(error)) or type(error).__name__
