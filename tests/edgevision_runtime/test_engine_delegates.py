@@ -124,3 +124,8 @@ def test_the_share_counts_every_operator_between_the_inputs_and_outputs_of_what_
 
     assert share_of(Delegate("a.so"), [*chain, node(4, "DELEGATE", [1], [3])]) == "2 of 4 operators"
     assert share_of(Delegate("a.so"), [*chain, node(4, "DELEGATE", [0], [4])]) == "4 of 4 operators"
+
+
+def test_a_model_for_an_edge_tpu_says_which_delegate_it_needs(engine: str) -> None:
+    with pytest.raises(ModelError, match=r"unresolved custom op: edgetpu-custom-op.*--delegate libedgetpu\.so\.1"):
+        open_engine(engine, networks.with_custom_softmax("edgetpu-custom-op"))

@@ -50,14 +50,12 @@ def cache_folder(content: bytes, version: str, root: Path | None) -> Path:
     Raises:
         UsageError: the folder cannot be made.
     """
-    root = root or Path.home() / ".cache" / "edgevision" / "tensorrt"
-    folder = root / f"{hashlib.sha256(content).hexdigest()[:16]}-onnxruntime-{version}"
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}-onnxruntime-{version}"
     try:
+        folder = (root or Path.home() / ".cache" / "edgevision" / "tensorrt") / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the engine cache {folder} cannot be made: {error.strerror}", hint="state another place: --engine-cache"
-        ) from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        raise UsageError(f"the engine cache cannot be made: {error}", hint="state a place: --engine-cache") from error
     return folder
 
 
