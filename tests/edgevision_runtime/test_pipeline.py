@@ -248,7 +248,7 @@ def test_json_lines_say_everything_once_a_frame(colour_bundle: Bundle, colour_fo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mqtt", "jsonl"),
+        ("jsnol", "did you mean jsonl"),
         ("video", "video:FILE"),
         ("video:/nowhere/a.mp4", "folder"),
         ("video:/tmp/a.xyz", "ending in .mp4"),

@@ -67,15 +67,19 @@ class SinkKind(NamedTuple):
     module: str
     type: str
     target: str  # needed | optional | none
+    form: str  # how it is written
     place: str = "file"  # what it writes to: file | folder | url
 
 
+MQTT = "mqtt://HOST/TOPIC or mqtts://USER@HOST/TOPIC"
 SINKS: dict[str, SinkKind] = {
-    "jsonl": SinkKind("edgevision_runtime.sinks.jsonl", "JsonLinesSink", "optional"),
-    "csv": SinkKind("edgevision_runtime.sinks.csv", "CsvSink", "optional"),
-    "video": SinkKind("edgevision_runtime.sinks.video", "VideoSink", "needed"),
-    "null": SinkKind("edgevision_runtime.sinks.null", "NullSink", "none"),
-    "display": SinkKind("edgevision_runtime.sinks.display", "DisplaySink", "none"),
+    "jsonl": SinkKind("edgevision_runtime.sinks.jsonl", "JsonLinesSink", "optional", "jsonl:FILE"),
+    "csv": SinkKind("edgevision_runtime.sinks.csv", "CsvSink", "optional", "csv:FILE"),
+    "video": SinkKind("edgevision_runtime.sinks.video", "VideoSink", "needed", "video:FILE.mp4"),
+    "mqtt": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
+    "mqtts": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
+    "null": SinkKind("edgevision_runtime.sinks.null", "NullSink", "none", "null"),
+    "display": SinkKind("edgevision_runtime.sinks.display", "DisplaySink", "none", "display"),
 }
 
 
@@ -161,10 +165,10 @@ def _parse(text: str) -> _Text:
         raise UsageError(f"sink {redact(kind)!r}", expected=" | ".join(SINKS), hint=did_you_mean(kind, SINKS))
     row = SINKS[kind]
     if row.target == "needed" and not target:
-        raise UsageError(f"sink {kind} needs a {row.place}", expected=f"{kind}:{row.place.upper()}")
+        raise UsageError(f"sink {kind} needs a {row.place}", expected=row.form)
     if row.target == "none" and target:
         raise UsageError(f"sink {kind} takes no file", expected=kind)
-    return _Text(text, kind, target)
+    return _Text(text, kind, text if target.startswith("//") and row.place == "url" else target)
 
 
 def _build(asked: _Text, setup: SinkSetup) -> Sink:
