@@ -9,11 +9,6 @@ from typing import Any
 
 from edgevision_runtime.errors import UsageError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -32,6 +27,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def parse_toml(text: str, path: Path) -> dict[str, Any]:
     """The tables of a text from `path`. Raises UsageError when it is no TOML."""
+    if sys.version_info >= (3, 11):  # here, because every run imports this module and few read a file
+        import tomllib
+    else:
+        import tomli as tomllib
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
