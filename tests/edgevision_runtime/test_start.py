@@ -25,7 +25,6 @@ except SystemExit:
 slow = (
     "importlib.metadata", "edgevision_runtime.report", "edgevision_runtime.bench", "tensorflow", "cryptography",
     "zipfile", "lzma", "tempfile", "shutil", "difflib", "traceback", "ssl", "_hashlib", "http.client",
-    "edgevision_runtime.cameras.connection",  # of live sources
 )
 found = {"before": before, "slow": [name for name in slow if name in sys.modules]}
 print(json.dumps({**found, "threads": os.environ.get("OPENBLAS_NUM_THREADS")}))
