@@ -8,6 +8,7 @@ Emulation says whether the answers are the same; it says nothing about speed.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,13 +113,13 @@ def open_userland(system: System, pin: EnginePin, runtime: Path) -> Userland:
     """
     stand = STANDS[system.name]
     name = f"{stand.suite}-{stand.architecture}"
-    emulator = _cached("qemu", (QEMU_SUITE,), _keep_emulators) / EMULATORS[stand.architecture]
-    root = _cached(name, stand.packages, lambda root: _unpack_system(stand, root))
-    wheels = _cached(f"{name}-{pin.name}", pin.install, lambda folder: _fetch_wheels(system, pin, folder))
+    emulator = cached("qemu", (QEMU_SUITE,), _keep_emulators) / EMULATORS[stand.architecture]
+    root = cached(name, stand.packages, lambda root: _unpack_system(stand, root))
+    wheels = cached(f"{name}-{pin.name}", pin.install, lambda folder: _fetch_wheels(system, pin, folder))
     return Userland(emulator, root, (runtime, wheels, root / "usr/lib/python3/dist-packages"), system.python)
 
 
-def _cached(name: str, content: Sequence[str], build: Callable[[Path], None]) -> Path:
+def cached(name: str, content: Sequence[str], build: Callable[[Path], None]) -> Path:
     """A folder of the cache that is named after what it holds."""
     folder = cache_folder() / "arm" / f"{name}-{zlib.crc32(' '.join(content).encode()):08x}"
     if not folder.is_dir():
@@ -128,12 +129,16 @@ def _cached(name: str, content: Sequence[str], build: Callable[[Path], None]) ->
 
 
 def _keep_emulators(folder: Path) -> None:
-    command = ["dpkg", "--print-architecture"]
-    here = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    unpack(QEMU_SUITE, here, ["qemu-user"], folder / "all")
+    unpack(QEMU_SUITE, own_architecture(), ["qemu-user"], folder / "all")
     for emulator in EMULATORS.values():
         (folder / "all/usr/bin" / emulator).rename(folder / emulator)
-    subprocess.run(["rm", "-r", folder / "all"], check=True)
+    shutil.rmtree(folder / "all")
+
+
+def own_architecture() -> str:
+    """This machine's, as Debian calls it."""
+    command = ["dpkg", "--print-architecture"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _unpack_system(stand: Stand, root: Path) -> None:
