@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgevision_runtime.annotate import Annotator
-from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING, STALLED, STREAMING
+from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING, STREAMING
 from edgevision_runtime.messages import Result
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.status import CameraStatus
@@ -119,8 +119,7 @@ def note_of(camera: CameraStatus, age_s: float | None) -> str:
         return f"{state_in_words(camera)}: no picture yet"
     if camera.state == STREAMING:
         return f"{_duration(age_s)} old" if age_s >= OLD_AFTER_S else ""
-    least_s = 1.0 if camera.state == STALLED else 0.0
-    return f"{state_in_words(camera)}: this is {_duration(max(age_s, least_s))} old"
+    return f"{state_in_words(camera)}: this is {_duration(max(age_s, 1.0))} old"
 
 
 def _duration(duration_s: float) -> str:

@@ -18,9 +18,6 @@ from typing import Any, Optional
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.preview.address import Address
 
-MOST_CLIENTS = 24
-REQUEST_WITHIN_S = 10.0  # until a request has arrived
-WRITE_WITHIN_S = 10.0  # until a client has taken a page or one picture
 LOOK_EVERY_S = 0.2
 SEND_BUFFER_BYTES = 1 << 17  # pictures that a slow client has not taken grow old: few may wait for it
 METHODS = ("GET", "HEAD")
@@ -33,6 +30,15 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+
+
+@dataclass(frozen=True)
+class ClientLimits:
+    """What clients may take of the machine."""
+
+    most: int = 24  # at the same time
+    request_within_s: float = 10.0  # until a request has arrived
+    write_within_s: float = 10.0  # until a page or one picture was taken
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,19 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: Address, answer: Callable[[Request], Answer], look: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        address: Address,
+        answer: Callable[[Request], Answer],
+        look: Callable[[], None],
+        limits: ClientLimits | None = None,
+    ) -> None:
         self.address_family = address.family
         self.answer = answer
+        self.limits = limits or ClientLimits()
         self.reading: dict[socket.socket, float] = {}  # connections whose request has not arrived yet, and since when
         self._look = look
-        self._places = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._places = threading.BoundedSemaphore(self.limits.most)
         try:
             super().__init__((address.host, address.port), _Handler)
         except OSError as error:
@@ -110,7 +123,7 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
     def service_actions(self) -> None:
         """Called between requests."""
         self._look()
-        late_s = time.monotonic() - REQUEST_WITHIN_S
+        late_s = time.monotonic() - self.limits.request_within_s
         for connection, since_s in tuple(self.reading.items()):
             if since_s < late_s:
                 with suppress(OSError):
@@ -145,12 +158,12 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
-    timeout = WRITE_WITHIN_S
 
     def setup(self) -> None:
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().setup()
+        self.connection.settimeout(self.server.limits.write_within_s)
         self.server.reading[self.connection] = time.monotonic()
 
     def parse_request(self) -> bool:
@@ -187,6 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are not logged: their addresses may hold the token."""
 
     def _send(self, answer: Answer) -> None:
+        self.request_version = self.protocol_version  # also to clients who did not say theirs, or a strange one
         self.send_response(answer.code)
         length = {} if answer.parts is not None else {"Content-Length": str(len(answer.body))}
         allow = {"Allow": ", ".join(METHODS)} if answer.code == 405 else {}
