@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,8 +62,7 @@ def prove(bundle: Bundle, choice: Choice) -> SelftestResult:
     return selftest(bundle, variant=choice.variant.name, engine=choice.engine, extras=choice.extras)
 
 
-@dataclass(frozen=True)
-class SwapSetup:
+class SwapSetup(NamedTuple):
     """How a bundle becomes a model, in the same way as at the start of the run."""
 
     open: Callable[[Path], Bundle]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgevision_runtime.health.limits import CAUTIOUS, ThermalLimits
 from edgevision_runtime.health.monitor import HealthMonitor
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.models import LoadedModel, ModelSlot
 
 
-@dataclass(frozen=True)
-class KeptModel:
+class KeptModel(NamedTuple):
     """A model of a run, and how its bundle becomes one again."""
 
     path: Path
@@ -31,8 +29,7 @@ class KeptModel:
     has_smaller: bool  # whether its bundle holds a variant with less to compute
 
 
-@dataclass(frozen=True)
-class Board:
+class Board(NamedTuple):
     """Where a run lives."""
 
     limits: ThermalLimits = CAUTIOUS
@@ -62,7 +59,7 @@ class Upkeep:
             BundleWatcher(
                 model.path,
                 model.slot,
-                replace(model.setup, wants_smaller=self._may_shrink(model)),
+                model.setup._replace(wants_smaller=self._may_shrink(model)),
                 tell=tell,
                 swapped=partial(swapped, model.path),
             )

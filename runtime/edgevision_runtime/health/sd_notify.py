@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import Event, Result
@@ -21,8 +21,7 @@ KICKS_A_WATCHDOG = 4  # at most so many in the time after which systemd would en
 OLDEST_FRESH_S = 30.0  # a frame that is older when it is answered is no sign of life
 
 
-@dataclass(frozen=True)
-class ServiceSocket:
+class ServiceSocket(NamedTuple):
     """Where a service manager listens, and how often it wants to hear."""
 
     address: str  # a path, or "@name" in the abstract namespace

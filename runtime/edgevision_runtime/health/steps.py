@@ -9,8 +9,7 @@ or without a thermometer, is slowed too; one that throttles for want of voltage 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision_runtime.health.limits import CAUTIOUS, ThermalLimits, check_limits
 from edgevision_runtime.health.reading import NORMAL, HealthReading
@@ -24,8 +23,7 @@ PACE = {NORMAL: 1.0, SLOW: 2.0, SMALL: 2.0, ALARM: 8.0}  # the period between in
 SMALL_PACE_ALONE = 4.0  # of the step `small` where there is no smaller model
 
 
-@dataclass(frozen=True)
-class Dwell:
+class Dwell(NamedTuple):
     """How long a step lasts at least, in seconds."""
 
     hotter_s: float = 15.0  # before the next one up
