@@ -7,7 +7,8 @@ models = ["a.evb", "b.evb"]        # bundles beside this file; default: those of
 policy = "latest"                  # default: as --policy
 max_fps = 5                        # default: as --max-fps
 small_frames = true                # default: as --small-frames
-motion_gate = 4                    # default: as --motion-gate
+motion_gate = "0.002 refresh=5s"   # default: as --motion-gate
+smooth = "exponential=0.5s"        # default: as --smooth
 zones = ["door: 0.1,0.2 0.4,0.2 0.4,0.9"]
 events = ["person: enter=0.7 leave=0.5"]
 """
@@ -33,7 +34,8 @@ class CameraPlan(NamedTuple):
     policy: Optional[str] = None  # noqa: UP045  Python 3.9 evaluates these
     max_fps: Optional[float] = None  # noqa: UP045
     small_frames: Optional[bool] = None  # noqa: UP045
-    motion_gate: Optional[float] = None  # noqa: UP045
+    motion_gate: Optional[str] = None  # noqa: UP045
+    smooth: Optional[str] = None  # noqa: UP045
     zones: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
 
@@ -74,9 +76,7 @@ def _checked(plan: CameraPlan, where: str, folder: Path) -> CameraPlan:
     if plan.policy is not None and plan.policy not in POLICIES:
         hint = did_you_mean(plan.policy, POLICIES)
         raise UsageError(f"{where}: policy {plan.policy!r}", expected=" | ".join(POLICIES), hint=hint)
-    for name in ("max_fps", "motion_gate"):
-        value = getattr(plan, name)
-        if value is not None and value <= 0:
-            raise UsageError(f"{where}: {name} {value:g}", expected="a number above 0")
+    if plan.max_fps is not None and plan.max_fps <= 0:
+        raise UsageError(f"{where}: max_fps {plan.max_fps:g}", expected="a number above 0")
     models = tuple(str(folder / model) for model in plan.models)
     return plan._replace(name=plan.name or redact(plan.source), models=models)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -32,6 +32,14 @@ class Rules(Protocol):
         """The events that this answer brings."""
         ...
 
+    def still(self, frame: Frame, captured_at: float) -> list[Event]:
+        """The events that a frame brings for which the last answer holds."""
+        ...
+
+    def unanswered(self, frame: Frame, captured_at: float) -> list[Event]:
+        """The events that a frame brings of which nothing is known but that it was captured."""
+        ...
+
     def settle(self, at: float) -> list[Event]:
         """The run ends: what still lasts ends too."""
         ...
@@ -46,6 +54,10 @@ class Gate(Protocol):
 
     def events(self) -> list[Event]:
         """What there is to tell since the last call."""
+        ...
+
+    def settle(self, at: float) -> list[Event]:
+        """The run ends: what still lasts ends too."""
         ...
 
 
@@ -143,9 +155,10 @@ class _Loop:
     def settle(self) -> None:
         """End what events still last."""
         for channel in self._channels:
+            if channel.gate is not None:
+                self._tell(channel.gate.settle(time.time()))
             for rules in channel.rules:
-                for event in rules.settle(time.time()):
-                    self._outputs.tell(event)
+                self._tell(rules.settle(time.time()))
 
     def _capture(self, index: int) -> None:
         """Runs in a thread of its own; whatever goes wrong there is raised where the run was started."""
@@ -204,15 +217,17 @@ class _Loop:
     def _serve(self, channel: Channel, frame: Frame, worker: int) -> bool:
         """Answer one frame, unless it is too old or shows nothing new; whether it was answered."""
         clock, limit_ms = channel.camera.clock, self._limits.max_age_ms
-        if limit_ms is not None and (clock.monotonic() - frame.captured_s) * 1e3 > limit_ms:
+        age_s = clock.monotonic() - frame.captured_s
+        if limit_ms is not None and age_s * 1e3 > limit_ms:
             channel.status.too_old += 1
+            self._tell(e for rules in channel.rules for e in rules.unanswered(frame, time.time() - age_s))
             return False
         if channel.gate is not None:
             is_still = channel.gate.is_still(frame)
-            for event in channel.gate.events():
-                self._outputs.tell(event)
+            self._tell(channel.gate.events())
             if is_still:
                 channel.status.still += 1
+                self._tell(e for rules in channel.rules for e in rules.still(frame, time.time() - age_s))
                 return False
         latency_ms = 0.0
         for position, slot in enumerate(channel.models):
@@ -229,7 +244,11 @@ class _Loop:
 
     def _hand_out(self, result: Result, rules: Rules | None) -> None:
         self._outputs.write(result)
-        for event in rules.observe(result) if rules is not None else ():
+        if rules is not None:
+            self._tell(rules.observe(result))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
             self._outputs.tell(event)
 
     def _reserve(self) -> bool:

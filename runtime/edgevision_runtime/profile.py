@@ -169,8 +169,8 @@ def version_of(text: str) -> tuple[int, ...]:
 def profile_files() -> dict[str, Path]:
     """The files that come with edgevision, by name."""
     here = Path(__file__).parent  # devices/ is beside this file in a wheel, at the top of the repository in a checkout
-    folder = next(folder for folder in (here / "devices", here.parents[1] / "devices") if folder.is_dir())
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    folders = [folder for folder in (here / "devices", here.parents[1] / "devices") if folder.is_dir()]
+    return {path.stem: path for folder in folders[:1] for path in sorted(folder.glob("*.toml"))}
 
 
 def detect_profile(root: Path = Path("/")) -> Profile | None:

@@ -11,6 +11,7 @@ import click
 from edgevision_runtime.cli_main import stop_on_signals
 from edgevision_runtime.engine_options import engine_options
 from edgevision_runtime.preview.flags import preview_flags
+from edgevision_runtime.watching.flags import watch_flags
 
 if TYPE_CHECKING:
     from edgevision_runtime.run_setup import Run
@@ -45,6 +46,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--max-age-ms", type=click.FloatRange(min=0), help="Drop frames that are older than this.")
 @click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
 @preview_flags
+@watch_flags
 @click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, quiet: bool, **options: Any) -> None:

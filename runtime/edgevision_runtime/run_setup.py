@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from edgevision_runtime.bundle import Bundle
@@ -28,6 +29,8 @@ from edgevision_runtime.redact import redact
 from edgevision_runtime.sinks import SinkSetup, open_sinks
 from edgevision_runtime.sinks.queued import QueuedSink
 from edgevision_runtime.status import CameraStatus, ModelStatus, RunStatus
+from edgevision_runtime.watching.reading import WatchTexts, read_watch
+from edgevision_runtime.watching.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def open_run(
         ]
         for plan, camera in zip(plans, cameras):
             status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
+        watches = [_watch(plan, camera, models_of, options) for plan, camera, models_of in zip(plans, cameras, slots)]
+        outlet.watches = {plan.name: watch for plan, watch in zip(plans, watches)}
         first = slots[0][0].present
         setup = SinkSetup(
             task=first.spec.task,
@@ -77,14 +82,20 @@ def open_run(
             stop=stop,
         )
         sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
-        outputs = Outputs(sinks, [status, Narrator(tell)])
+        outputs = Outputs(sinks, [status, Narrator(tell)], only_events=options["events"])
         outlet.outputs = outputs
         status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
         channels = [
             Channel(
-                camera, models_of, status.cameras[plan.name], _policy(plan, camera, options), _most_fps(plan, options)
+                camera,
+                models_of,
+                status.cameras[plan.name],
+                _policy(plan, camera, options),
+                _most_fps(plan, options),
+                watch.gate,
+                watch.rules,
             )
-            for plan, camera, models_of in zip(plans, cameras, slots)
+            for plan, camera, models_of, watch in zip(plans, cameras, slots, watches)
         ]
         yield Run(channels, outputs, status)
 
@@ -126,6 +137,7 @@ class _Outlet:
     """Takes what cameras and sinks tell from their first moment on; it is said once there is somebody to hear it."""
 
     outputs: Outputs | None = None
+    watches: Mapping[str, Watch] = MappingProxyType({})  # by the camera's name
 
     def tell(self, event: Event) -> None:
         """Tell it from a thread other than the loop's, where a sink that cannot be written any more shows by itself."""
@@ -138,6 +150,9 @@ class _Outlet:
 
         def tell(happened: CameraEvent) -> None:
             self.tell(_event_of(happened, name))
+            if name in self.watches:
+                for event in self.watches[name].hear(happened):
+                    self.tell(event)
 
         return tell
 
@@ -172,6 +187,13 @@ def _open_preview(
 
         most_fps = [_most_fps(plan, options) for plan in plans]
         opened.enter_context(serve_preview(options, status, tell=tell, most_fps=most_fps))
+
+
+def _watch(plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot], options: dict[str, Any]) -> Watch:
+    own = {"event": plan.events, "zone": plan.zones, "smooth": plan.smooth, "motion_gate": plan.motion_gate}
+    texts: dict[str, Any] = {name: own.get(name) or options[name] for name in WatchTexts.__dataclass_fields__}
+    settings = read_watch(WatchTexts(**texts), where=f"camera {plan.name}" if any(own.values()) else "")
+    return Watch(settings, [slot.present.spec for slot in models], plan.name, camera.clock.monotonic)
 
 
 def _policy(plan: CameraPlan, camera: Camera, options: dict[str, Any]) -> str:
