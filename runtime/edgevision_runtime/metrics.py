@@ -19,6 +19,8 @@ COUNTS = {  # of a camera's status → name and meaning
     "dropped": ("edgevision_frames_dropped", "Frames that a newer one replaced before anyone took them."),
     "too_old": ("edgevision_frames_too_old", "Frames dropped by --max-age-ms."),
     "still": ("edgevision_frames_still", "Frames that the motion gate held back."),
+    "missed": ("edgevision_frames_missed", "Frames that a newer one replaced inside the camera."),
+    "damaged": ("edgevision_frames_damaged", "Pictures that arrived damaged and were refused."),
     "gaps": ("edgevision_camera_gaps", "Times in which no frame came."),
     "reconnects": ("edgevision_camera_reconnects", "Attempts to connect after the first."),
 }

@@ -19,8 +19,14 @@ import pytest
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-port=0",
+    "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--hide-scrollbars", "--remote-debugging-port=0",
 )  # fmt: skip
+NOTE_FAULTS = """window.faults = []; const note = (text) => window.faults.push(String(text));
+addEventListener("error", (event) => note(event.message));
+addEventListener("unhandledrejection", (event) => note(event.reason));
+document.addEventListener("securitypolicyviolation", (event) => note(event.violatedDirective + " " + event.blockedURI));
+"""
 STARTS_WITHIN_S = 60.0
 ANSWERS_WITHIN_S = 60.0
 
@@ -54,6 +60,7 @@ class Browser:
         tab.resize(width, height)
         tab.wire.call("Emulation.setEmulatedMedia", features=[_scheme(is_dark)])
         tab.wire.call("Page.enable")
+        tab.wire.call("Page.addScriptToEvaluateOnNewDocument", source=NOTE_FAULTS)
         tab.wire.call("Page.navigate", url=url)
         return tab
 
@@ -89,6 +96,12 @@ class Tab:
     def text(self) -> str:
         """What can be read on the page."""
         return str(self.evaluate("document.body ? document.body.innerText : ''"))
+
+    @property
+    def faults(self) -> list[str]:
+        """Errors of scripts and breaches of the content policy since the page was opened."""
+        found: list[str] = self.evaluate("window.faults")
+        return found
 
     def resize(self, width: int, height: int) -> None:
         """Width and height in CSS pixels."""
