@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from edgevision_runtime.atomic import refuse_to_overwrite
 from edgevision_runtime.errors import UsageError, did_you_mean
-from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.messages import Event, Message, Result
 from edgevision_runtime.redact import redact
 from edgevision_runtime.types import ModelSpec
 
@@ -52,12 +52,24 @@ class Sink(Protocol):
 
 @runtime_checkable
 class AttendedSink(Protocol):
-    """A sink that has work to do between messages, such as keeping a connection."""
-
-    holds: bool  # whether write() keeps what cannot be delivered now; if not, messages wait until attend() succeeds
+    """A sink that has work to do between messages, such as keeping a connection; while that fails, messages wait."""
 
     def attend(self) -> float:
         """Do it, and say in how many seconds to be called again. Raises as `write` does."""
+        ...
+
+
+@runtime_checkable
+class HoldingSink(AttendedSink, Protocol):
+    """An attended sink that itself keeps what it cannot deliver, and so takes messages also while that fails."""
+
+    @property
+    def lost(self) -> int:
+        """Messages that it took and will never deliver."""
+        ...
+
+    def keep(self, message: Message) -> None:
+        """Put a message where it outlives the process; any thread may call it. Raises UsageError."""
         ...
 
 
@@ -72,12 +84,14 @@ class SinkKind(NamedTuple):
 
 
 MQTT = "mqtt://HOST/TOPIC or mqtts://USER@HOST/TOPIC"
+WEBHOOK = "webhook:https://HOST/PATH"
 SINKS: dict[str, SinkKind] = {
     "jsonl": SinkKind("edgevision_runtime.sinks.jsonl", "JsonLinesSink", "optional", "jsonl:FILE"),
     "csv": SinkKind("edgevision_runtime.sinks.csv", "CsvSink", "optional", "csv:FILE"),
     "video": SinkKind("edgevision_runtime.sinks.video", "VideoSink", "needed", "video:FILE.mp4"),
     "mqtt": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
     "mqtts": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
+    "webhook": SinkKind("edgevision_runtime.sinks.webhook", "open_webhook", "needed", WEBHOOK, "url"),
     "null": SinkKind("edgevision_runtime.sinks.null", "NullSink", "none", "null"),
     "display": SinkKind("edgevision_runtime.sinks.display", "DisplaySink", "none", "display"),
 }
@@ -118,7 +132,7 @@ class _Text(NamedTuple):
         if not self.target:
             return "stdout" if row.target == "optional" else self.kind
         if row.place == "url":
-            return self.target
+            return self.target.partition("#")[0]
         return str(self.path.resolve())
 
     @property

@@ -23,7 +23,6 @@ class DisplaySink:
     """
 
     needs_image = True
-    holds = True
 
     def __init__(self, target: str | None, setup: SinkSetup) -> None:
         opencv()

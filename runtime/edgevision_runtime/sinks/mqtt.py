@@ -34,7 +34,6 @@ class MqttSink:
     """Publishes below a base topic; what is kept by the broker is published again after each new connection."""
 
     needs_image = False
-    holds = False
 
     def __init__(self, target: str | None, setup: SinkSetup) -> None:
         assert target is not None

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from edgevision_runtime.cameras.backoff import Backoff
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Message, Result
-from edgevision_runtime.sinks import AttendedSink, MessageRefused, Sink, SinkSetup, SinkUnavailable
+from edgevision_runtime.sinks import AttendedSink, HoldingSink, MessageRefused, Sink, SinkSetup, SinkUnavailable
 from edgevision_runtime.types import Frame, Image
 
 PICTURES = 8  # messages in the queue of a sink that looks at pictures
@@ -47,7 +48,6 @@ class QueuedSink:
     ) -> None:
         self.name = name
         self.written = 0  # messages
-        self.dropped = 0  # messages that were not and will not be written
         self.failure = ""  # why it does not work at present
         self.needs_image = False
         self._waits, self._tell, self._stop = not setup.is_live, setup.tell, setup.stop
@@ -55,9 +55,10 @@ class QueuedSink:
         self._failures, self._failing_since_s = 0, 0.0
         self._not_before_s = 0.0  # no message is tried before
         self._attend_at_s = 0.0
+        self._dropped = 0  # without what the sink itself has lost
         self._queue: deque[Message] = deque()
         self._capacity = TEXTS
-        self._in_hand = 0
+        self._in_hand: Message | None = None
         self._changed = threading.Condition()
         self._error: Exception | None = None  # the end of it
         self._was_raised = False
@@ -75,6 +76,11 @@ class QueuedSink:
         self.needs_image = self._sink.needs_image
         has_masks = setup.task == "segment" or any(spec.task == "segment" for spec in setup.specs)
         self._capacity = PICTURES if self.needs_image else MASKS if has_masks else TEXTS
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were not and will not be written."""
+        return self._dropped + (self._sink.lost if isinstance(self._sink, HoldingSink) else 0)
 
     def write(self, result: Result) -> None:
         """Take one result; waits for room only where nothing may be lost."""
@@ -101,21 +107,34 @@ class QueuedSink:
             if self._is_out_of_time():
                 _left_behind.append(self)
                 break
-        with self._changed:
-            self.dropped += len(self._queue) + self._in_hand
-            self._queue.clear()
-            self._in_hand = 0
+        self._part_with_the_rest()
         if self.dropped:
-            lost = f"{self.dropped} of {self.written + self.dropped} messages were lost"
+            lost = f"{self.dropped} of {self.written + self._dropped} messages were lost"
             why = f": {self.failure}" if self.failure else ""
             self._tell(Event("sink", self.name, HAPPENED, "", time.time(), {"reason": lost + why}))
         if self._error is not None and not self._was_raised and not isinstance(self._error, BrokenPipeError):
             self._was_raised = True
             raise self._error
 
-    def _put(self, message: Message) -> None:
+    def _part_with_the_rest(self) -> None:
+        """What is still here goes where it outlives the process, or is lost."""
         with self._changed:
-            if self._waits and len(self._queue) >= self._capacity:
+            rest = [*([] if self._in_hand is None else [self._in_hand]), *self._queue]
+            self._queue.clear()
+            self._in_hand = None
+        if isinstance(self._sink, HoldingSink):
+            with suppress(UsageError):  # a full disk: the others are lost
+                while rest:
+                    self._sink.keep(rest[0])
+                    self.written += 1
+                    rest.pop(0)
+        self._dropped += len(rest)
+
+    def _put(self, message: Message) -> None:
+        is_of_a_sink = isinstance(message, Event) and message.kind == "sink"  # whose thread must not wait for another's
+        waits = self._waits and not is_of_a_sink
+        with self._changed:
+            if waits and len(self._queue) >= self._capacity:
                 self._wait_for_room()
             if self._error is not None:
                 self._was_raised = True
@@ -123,8 +142,8 @@ class QueuedSink:
             if self._closing_since_s is not None:
                 return
             if len(self._queue) >= self._capacity:
-                self.dropped += 1
-                if self._waits:
+                self._dropped += 1
+                if self._waits:  # and may wait no longer
                     return
                 self._queue.popleft()
             self._queue.append(message)
@@ -174,9 +193,9 @@ class QueuedSink:
                 continue
             with self._changed:
                 message = self._queue.popleft()
-                self._in_hand = 1
+                self._in_hand = message
                 self._changed.notify_all()
-            self._write(sink, message, is_success_known=attended is None or not attended.holds)
+            self._write(sink, message)
 
     def _wait_for_work(self, is_attended: bool) -> bool:
         """Until something can be done now; False when there is nothing left to do."""
@@ -206,16 +225,16 @@ class QueuedSink:
         except BrokenPipeError:  # there may be no next message to say it at
             self._stop.set()
             raise
-        except (UsageError, SinkUnavailable) as error:
+        except (UsageError, SinkUnavailable, MessageRefused) as error:
             delay_s = self._fail(error)
             self._attend_at_s = time.monotonic() + delay_s
-            if not sink.holds:
+            if not isinstance(sink, HoldingSink):
                 self._not_before_s = self._attend_at_s
             return
         self._attend_at_s = time.monotonic() + pause_s
         self._work_again()
 
-    def _write(self, sink: Sink, message: Message, *, is_success_known: bool) -> None:
+    def _write(self, sink: Sink, message: Message) -> None:
         try:
             if isinstance(message, Event):
                 sink.tell(message)
@@ -224,17 +243,17 @@ class QueuedSink:
         except (UsageError, SinkUnavailable, MessageRefused) as error:
             is_lost = isinstance(error, MessageRefused)
             with self._changed:
-                self._in_hand = 0
+                self._in_hand = None
                 if is_lost or (len(self._queue) >= self._capacity and not self._waits):
-                    self.dropped += 1
+                    self._dropped += 1
                 else:
                     self._queue.appendleft(message)
             self._not_before_s = self._attend_at_s = time.monotonic() + self._fail(error)
             return
         with self._changed:
-            self._in_hand = 0
+            self._in_hand = None
             self.written += 1
-        if is_success_known:
+        if not isinstance(sink, HoldingSink):  # which knows only when it delivers
             self._work_again()
 
     def _fail(self, error: Exception) -> float:
@@ -245,24 +264,26 @@ class QueuedSink:
         is_new, self.failure = not self.failure, str(error)
         if self._tries_at_once():
             with self._changed:
-                self.dropped += len(self._queue)
+                self._dropped += len(self._queue)
                 self._queue.clear()
             return 0.0
-        if self._waits:
-            if isinstance(error, SinkUnavailable) and now_s - self._failing_since_s < GIVES_UP_AFTER_S:
-                return self._backoff.draw_s(min(self._failures, 3), self._chance)
+        if self._waits and not self._may_pass(error, now_s - self._failing_since_s):
             raise error if isinstance(error, UsageError) else UsageError(f"{self.name}: {error}") from error
         if is_new:
             self._tell_of(BEGAN, {"reason": self.failure})
         return self._backoff.draw_s(self._failures, self._chance)
+
+    def _may_pass(self, error: Exception, failing_for_s: float) -> bool:
+        """Whether to go on trying although nothing may be lost."""
+        is_kept = isinstance(self._sink, HoldingSink) or failing_for_s < GIVES_UP_AFTER_S
+        return isinstance(error, SinkUnavailable) and is_kept
 
     def _work_again(self) -> None:
         if not self.failure:
             return
         failed_for_s = time.monotonic() - self._failing_since_s
         self.failure, self._failures, self._not_before_s = "", 0, 0.0
-        if not self._waits:
-            self._tell_of(ENDED, {"duration_s": round(failed_for_s, 1), "dropped": self.dropped})
+        self._tell_of(ENDED, {"duration_s": round(failed_for_s, 1), "dropped": self.dropped})
 
     def _tell_of(self, phase: str, detail: dict[str, Any]) -> None:
         self._tell(Event("sink", self.name, phase, "", time.time(), detail))

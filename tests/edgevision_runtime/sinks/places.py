@@ -47,9 +47,8 @@ class Place:
 class Attended(Place):
     """One that also has work of its own."""
 
-    def __init__(self, *, holds: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.holds = holds
         self.attended = 0
         self.own_trouble: Exception | None = None
 
@@ -58,6 +57,18 @@ class Attended(Place):
             raise self.own_trouble
         self.attended += 1
         return 0.01
+
+
+class Holding(Attended):
+    """One that itself keeps what it cannot deliver."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = 0
+        self.kept: list[Message] = []
+
+    def keep(self, message: Message) -> None:
+        self.kept.append(message)
 
 
 def queue_before(place: Place, setup: SinkSetup = LIVE, told: list[Event] | None = None) -> QueuedSink:

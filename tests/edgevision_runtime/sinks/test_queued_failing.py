@@ -10,11 +10,11 @@ import pytest
 
 from edgevision_runtime.cameras.backoff import Backoff
 from edgevision_runtime.errors import MissingDependency, UsageError
-from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
+from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Result
 from edgevision_runtime.sinks import MessageRefused, SinkSetup, SinkUnavailable, queued
 from edgevision_runtime.sinks.queued import QueuedSink
 from tests.edgevision_runtime.sinks.messages import eventually, result
-from tests.edgevision_runtime.sinks.places import LIVE, Attended, Place, queue_before
+from tests.edgevision_runtime.sinks.places import LIVE, Attended, Holding, Place, queue_before
 
 
 def test_a_full_disk_is_told_once_tried_again_and_told_when_it_works_again() -> None:
@@ -183,7 +183,7 @@ def test_a_fault_in_a_sink_is_not_hidden() -> None:
 
 
 def test_work_of_a_sink_s_own_is_done_without_messages_and_tells_of_trouble() -> None:
-    place, told = Attended(holds=False), list[Event]()
+    place, told = Attended(), list[Event]()
     sink = queue_before(place, told=told)
     assert eventually(lambda: place.attended > 2)
 
@@ -197,7 +197,7 @@ def test_work_of_a_sink_s_own_is_done_without_messages_and_tells_of_trouble() ->
 
 
 def test_a_sink_that_holds_messages_gets_them_while_it_cannot_deliver() -> None:
-    place, told = Attended(holds=True), list[Event]()
+    place, told = Holding(), list[Event]()
     place.own_trouble = SinkUnavailable("server down")
     sink = queue_before(place, told=told)
     assert eventually(lambda: sink.failure)
@@ -208,3 +208,20 @@ def test_a_sink_that_holds_messages_gets_them_while_it_cannot_deliver() -> None:
     assert sink.failure == "server down"
     sink.close()
     assert [one.phase for one in told] == [BEGAN]
+
+
+def test_what_a_hanging_sink_can_keep_outlives_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued, "_left_behind", [])
+    place = Holding()
+    place.is_open.clear()
+    setup = replace(LIVE, stop=threading.Event())
+    sink = queue_before(place, setup)
+    for index in range(5):
+        sink.write(result(index))
+    setup.stop.set()
+
+    sink.close()
+    place.is_open.set()
+
+    assert [kept.frame.index for kept in place.kept if isinstance(kept, Result)] == [0, 1, 2, 3, 4]
+    assert sink.dropped == 0
