@@ -92,6 +92,7 @@ SINKS: dict[str, SinkKind] = {
     "mqtt": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
     "mqtts": SinkKind("edgevision_runtime.sinks.mqtt", "MqttSink", "needed", MQTT, "url"),
     "webhook": SinkKind("edgevision_runtime.sinks.webhook", "open_webhook", "needed", WEBHOOK, "url"),
+    "save": SinkKind("edgevision_runtime.sinks.save", "SaveSink", "needed", "save:FOLDER?when=low&below=0.6", "folder"),
     "null": SinkKind("edgevision_runtime.sinks.null", "NullSink", "none", "null"),
     "display": SinkKind("edgevision_runtime.sinks.display", "DisplaySink", "none", "display"),
 }

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from edgevision_runtime.cameras.query import Parser, one_of, parse_query
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.redact import redact
+from edgevision_runtime.sinks.settings import read_secret, yes_or_no
 from edgevision_runtime.sinks.slugs import slug
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -87,17 +88,6 @@ def _password(split: SplitResult, given: dict[str, Any], user: str | None) -> st
     return read_secret(file)
 
 
-def read_secret(file: str) -> str:
-    """What stands in a file, without the end of its line. Raises UsageError when it cannot be read, or is empty."""
-    try:
-        secret = Path(file).read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', error)}") from error
-    if not secret:
-        raise UsageError(f"{file} is empty", expected="a secret in one line")
-    return secret
-
-
 def _tls(given: dict[str, Any]) -> ssl.SSLContext:
     files = [given[name] for name in ("ca", "cert", "key") if name in given]
     try:
@@ -115,12 +105,6 @@ def _tls(given: dict[str, Any]) -> ssl.SSLContext:
     return context
 
 
-def _yes_or_no(text: str) -> bool:
-    if text not in ("", "0", "1"):
-        raise ValueError("0 or 1")
-    return text != "0"
-
-
 def _quality(text: str) -> int:
     if text not in ("0", "1", "2"):
         raise ValueError("0 (at most once), 1 (at least once) or 2 (once)")
@@ -129,12 +113,12 @@ def _quality(text: str) -> int:
 
 _FIELDS: dict[str, Parser] = {
     "qos": _quality,
-    "retain": _yes_or_no,
+    "retain": yes_or_no,
     "discovery": one_of(DISCOVERY_PREFIX),
     "password-file": str,
     "client-id": str,
     "ca": str,
     "cert": str,
     "key": str,
-    "insecure": _yes_or_no,
+    "insecure": yes_or_no,
 }

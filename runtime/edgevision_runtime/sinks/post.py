@@ -17,10 +17,11 @@ from edgevision_runtime.cameras.query import Parser, duration_s, parse_query
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.redact import redact
 from edgevision_runtime.sinks import MessageRefused, SinkUnavailable
-from edgevision_runtime.sinks.mqtt_address import read_secret
+from edgevision_runtime.sinks.settings import megabytes, read_secret
 
 EXPECTED = "webhook:https://HOST/PATH, with #token-file=FILE&spool=FOLDER after it where wanted"
 ANSWERS_WITHIN_S = 10.0
+SPOOL_BYTES = 50_000_000
 REFUSES_THE_MESSAGE = frozenset({400, 409, 413, 414, 415, 422})  # other failures are about the place, and may pass
 MOST_READ_BYTES = 65536  # of an answer that nobody looks at
 
@@ -75,7 +76,7 @@ def parse_post_address(text: str) -> PostAddress:
         token_file=given.get("token-file"),
         secret=read_secret(given["secret-file"]) if "secret-file" in given else None,
         spool=Path(given["spool"]) if "spool" in given else None,
-        spool_bytes=given.get("spool-mb", 50) * 1_000_000,
+        spool_bytes=given.get("spool-mb", SPOOL_BYTES),
     )
 
 
@@ -178,15 +179,9 @@ def _tls(authority: str | None) -> ssl.SSLContext:
         raise UsageError(f"webhook: {authority} cannot be used as an authority: {error.strerror}") from error
 
 
-def _megabytes(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError("a whole number of megabytes, 1 or more")
-    return int(text)
-
-
 _FIELDS: dict[str, Parser] = {
     "spool": str,
-    "spool-mb": _megabytes,
+    "spool-mb": megabytes,
     "token-file": str,
     "secret-file": str,
     "timeout": duration_s,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import threading
 from collections import deque
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.sinks.own_folder import lock_folder, size_on_disk
 
 _NAME = re.compile(r"(\d{12})-([0-9a-f]{32})\.json")
 _PART = ".part"
-_BLOCK_BYTES = 4096  # what a small file takes of a disk
 
 
 class Waiting(NamedTuple):
@@ -37,12 +35,12 @@ class Spool:
         self.lost = 0  # messages that had to go
         self._folder, self._most_bytes = folder, most_bytes
         self._changing = threading.Lock()
-        self._lock = _lock(folder)
+        self._lock = lock_folder(folder, "spool")
         self._waiting: deque[Waiting] = deque()
         for file in sorted(folder.iterdir()):
             name = _NAME.fullmatch(file.name)
             if name is not None:
-                self._waiting.append(Waiting(int(name[1]), name[2], _on_disk(file.stat().st_size)))
+                self._waiting.append(Waiting(int(name[1]), name[2], size_on_disk(file.stat().st_size)))
             elif file.name.endswith(_PART) and _NAME.fullmatch(file.name[: -len(_PART)]):
                 file.unlink()
         self._number = self._waiting[-1].number + 1 if self._waiting else 0
@@ -54,7 +52,7 @@ class Spool:
     def put(self, identity: str, body: bytes) -> None:
         """Add one. Raises UsageError when the disk does not take it."""
         with self._changing:
-            added = Waiting(self._number, identity, _on_disk(len(body)))
+            added = Waiting(self._number, identity, size_on_disk(len(body)))
             while self._waiting and self._size_bytes + added.size_bytes > self._most_bytes:
                 self._forget(self._waiting[0])
                 self.lost += 1
@@ -102,23 +100,3 @@ class Spool:
 
     def _path(self, one: Waiting) -> Path:
         return self._folder / f"{one.number:012d}-{one.identity}.json"
-
-
-def _on_disk(size_bytes: int) -> int:
-    return -(-size_bytes // _BLOCK_BYTES) * _BLOCK_BYTES
-
-
-def _lock(folder: Path) -> IO[str]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = (folder / ".lock").open("w", encoding="ascii")
-    except OSError as error:
-        raise UsageError(f"spool {folder} cannot be written: {error.strerror}", expected="a folder") from error
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        held.close()
-        raise UsageError(f"spool {folder} is in use", expected="a folder for each run and server") from error
-    held.write(str(os.getpid()))
-    held.flush()
-    return held
