@@ -25,6 +25,12 @@ DEFAULT_SIZE = (1280, 720)
 DEFAULT_FPS = 30.0
 READ_TIMEOUT_S = 5.0  # picamera2 by itself would wait for ever when the ribbon cable comes off
 OLDEST_STAMP_S = 10.0
+# OpenCV's conversions of what a camera's pipeline may grant, whatever was asked for.
+CONVERSIONS: dict[str, str | None] = {
+    "RGB888": None,  # which is B, G, R in memory
+    "YUV420": "COLOR_YUV2BGR_I420",
+    "NV12": "COLOR_YUV2BGR_NV12",
+}
 
 
 class PiCamera(ConnectedCamera):
@@ -97,7 +103,7 @@ class PiCameraLink:
         period_us = round(1e6 / fps)
         self._camera.configure(
             self._camera.create_video_configuration(
-                main={"format": "RGB888", "size": size},  # which is B, G, R in memory
+                main={"format": "RGB888", "size": size},
                 lores=None if self._stream == "main" else {"format": "YUV420", "size": lores_size},
                 colour_space=colour_space,
                 buffer_count=4,
@@ -106,9 +112,11 @@ class PiCameraLink:
                 encode=None,
             )
         )
-        self._camera.start()
         got = self._camera.camera_configuration()
         self._format: str = got[self._stream]["format"]
+        if self._format not in CONVERSIONS:
+            raise RuntimeError(f"it sends {self._format}, which is none of {', '.join(CONVERSIONS)}")
+        self._camera.start()
         width, height = got[self._stream]["size"]
         self._frame_size = int(width), int(height)
         granted_us = got["controls"]["FrameDurationLimits"][0]
@@ -120,11 +128,12 @@ class PiCameraLink:
         import cv2
         import numpy as np
 
-        if self._format == "RGB888":
+        conversion = CONVERSIONS[self._format]
+        if conversion is None:
             image: Image = array
             return image
         width, height = self._frame_size
-        padded = cv2.cvtColor(array, cv2.COLOR_YUV2BGR_I420)
+        padded = cv2.cvtColor(array, getattr(cv2, conversion))
         return np.ascontiguousarray(padded[:height, :width])
 
 
