@@ -103,7 +103,7 @@ class ConnectedCamera:
 
     @property
     def missed(self) -> int:
-        """Frames that a newer one replaced before they were taken out of the camera."""
+        """Frames that a newer one replaced before they were taken out of the camera, or that came seconds late."""
         return self._missed + (self._feed.missed if self._feed is not None else 0)
 
     @property
@@ -152,12 +152,22 @@ class ConnectedCamera:
         try:
             while not self._stop.is_set():
                 captured = feed.take(STOP_CHECK_S)
-                if captured is None:
+                if captured is None or self._is_late(captured):
                     self._bear_silence()
                 else:
                     yield self._arrive(captured)
         finally:
             self._leave_feed()
+
+    def _is_late(self, captured: Captured) -> bool:
+        """Whether a stalled camera gave a frame from before it stalled: a decoder's last, or what a network held back.
+
+        It says nothing of the present, and does not end the gap.
+        """
+        age_s = self.clock.monotonic() - captured.captured_s
+        is_late = self.state == STALLED and age_s >= self._policy.stalled_after_s
+        self._missed += is_late
+        return is_late
 
     def _arrive(self, captured: Captured) -> Frame:
         if self._streaming_since_s is None:
