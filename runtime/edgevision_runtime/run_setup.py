@@ -78,12 +78,13 @@ def open_run(
             is_live=any(camera.is_live for camera in cameras),
             force=options["force"],
             specs=tuple(slot.present.spec for models_of in slots for slot in models_of),
+            only_events=options["events"],
             tell=outlet.tell,
             stop=stop,
         )
         sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
         outputs = Outputs(sinks, [status, Narrator(tell)], only_events=options["events"])
-        outlet.outputs = outputs
+        outlet.open(outputs)
         status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
         channels = [
             Channel(
@@ -136,14 +137,29 @@ class _Models:
 class _Outlet:
     """Takes what cameras and sinks tell from their first moment on; it is said once there is somebody to hear it."""
 
-    outputs: Outputs | None = None
+    def __init__(self) -> None:
+        self._outputs: Outputs | None = None
+        self._early: list[Event] = []
+        self._opening = threading.Lock()
+
     watches: Mapping[str, Watch] = MappingProxyType({})  # by the camera's name
 
     def tell(self, event: Event) -> None:
         """Tell it from a thread other than the loop's, where a sink that cannot be written any more shows by itself."""
-        if self.outputs is not None:
-            with suppress(BrokenPipeError, UsageError):
-                self.outputs.tell(event)
+        with self._opening:
+            outputs = self._outputs
+            if outputs is None:
+                self._early.append(event)
+                return
+        with suppress(BrokenPipeError, UsageError):
+            outputs.tell(event)
+
+    def open(self, outputs: Outputs) -> None:
+        """From now on there is somebody; what was told before is said now."""
+        with self._opening:
+            self._outputs = outputs
+        for event in self._early:
+            self.tell(event)
 
     def for_camera(self, name: str) -> Callable[[CameraEvent], None]:
         """The listener of one camera."""
