@@ -6,13 +6,19 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
+from edgevision_runtime.health.reading import HealthReading
+from edgevision_runtime.messages import BEGAN, ENDED, Event
+from edgevision_runtime.preview.serving import serve_preview
+from tests.edgevision_runtime import networks
 from tests.edgevision_runtime.browser import Browser, Tab
 from tests.edgevision_runtime.camera_watch import MJPEG_SERVER, Server
-from tests.edgevision_runtime.previewed import PreviewedRun, wait_for
+from tests.edgevision_runtime.previewed import PreviewedRun, answered, result, status_of_one_camera, wait_for
 
 TOKEN = "a-token-of-good-length"
 PILL = "document.querySelector('.pill').textContent"
@@ -113,6 +119,36 @@ def test_a_token_opens_the_page_and_survives_a_restart_of_the_run(
         stranger.close()
 
     assert (shown, readable, lost) == (run.url, "", "not connected")
+
+
+def test_the_page_tells_how_the_board_the_sinks_and_the_watched_things_are(
+    browser: Browser, colour_bundle: Bundle
+) -> None:
+    status = status_of_one_camera()
+    answered(status, result(colour_bundle, networks.frame_of(40, 200, 40)))
+    status.health = HealthReading(0.0, temperature_c=71.46, throttled=True, under_voltage=True, step="slower")
+    status.sinks = [SimpleNamespace(name="mqtt", written=7, dropped=2, failure="<b>broker down</b>")]
+    status.tell(Event("label", "person", BEGAN, "gate", 1_800_000_000.0, {"score": 0.93}))
+    status.tell(Event("gap", "stalled", ENDED, "gate", 1_800_000_005.0, {"duration_s": 3.25}))
+    flags = {"preview": ":0", "preview_token": None, "preview_token_file": None}
+
+    with serve_preview(flags, status, tell=lambda line: None) as url:
+        tab = browser.open(url)
+        tab.wait_for(f"{PICTURES} > 0")
+        chips = tab.evaluate("[...document.querySelectorAll('.chip')].map((chip) => chip.textContent)")
+        events = tab.evaluate("[...document.querySelectorAll('#events span')].map((event) => event.textContent)")
+        answer = tab.evaluate("document.querySelector('.big').textContent")
+        bars = tab.evaluate("[...document.querySelectorAll('.fill')].map((fill) => fill.style.width)")
+        numbers = tab.evaluate("[...document.querySelectorAll('dd')].slice(1, 4).map((value) => value.textContent)")
+        faults = tab.faults
+        tab.close()
+
+    model = "int8.tflite · int8 · litert 2.3.0 (XNNPACK)"
+    assert chips == [model, "71.5 °C", "throttled", "under-voltage", "slower", "mqtt: <b>broker down</b>"]
+    assert events == ["gate: gap ended (stalled, 3.3 s)", "gate: label person began (93 %)"]
+    assert (answer, bars) == ("red 70 %", ["70%", "20%", "10%"])
+    assert numbers[1:] == ["6.0 ms", "0"]  # latency, dropped
+    assert faults == []
 
 
 def test_names_are_shown_as_text_and_many_cameras_fit_a_small_screen(

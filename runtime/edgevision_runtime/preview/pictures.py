@@ -135,7 +135,8 @@ def _shrunk(image: Image) -> Image:
     if scale >= 1:
         return image
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
-    smaller: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_LINEAR if scale > 0.5 else cv2.INTER_AREA  # a quarter of the time where it looks the same
+    smaller: Image = cv2.resize(image, size, interpolation=how)
     return smaller
 
 
