@@ -6,6 +6,8 @@ import base64
 import hashlib
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -241,9 +243,23 @@ def test_a_preview_ends_with_its_run(bundle: Path, colour_folder: Path) -> None:
     assert took_s < 10  # it does not wait for the viewer
 
 
-def test_a_port_that_is_taken_is_one_line_and_exit_code_2(bundle: Path, run: PreviewedRun) -> None:
-    import subprocess
+def test_what_viewers_need_is_imported_before_the_first_of_them() -> None:
+    """A viewer's thread that imports OpenCV while the run starts made the run end with `cv2.__spec__ is None`."""
+    script = """
+import sys
+from edgevision_runtime.preview.serving import serve_preview
+from edgevision_runtime.status import RunStatus
+before = "cv2" in sys.modules
+flags = {"preview": ":0", "preview_token": None, "preview_token_file": None}
+with serve_preview(flags, RunStatus(), tell=lambda line: print(before, "cv2" in sys.modules)):
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
 
+    assert done.stdout == "False True\n", done.stderr
+
+
+def test_a_port_that_is_taken_is_one_line_and_exit_code_2(bundle: Path, run: PreviewedRun) -> None:
     command = [*RUNTIME, "run", str(bundle), "--source", "none.mp4", "--preview", f":{run.port}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 

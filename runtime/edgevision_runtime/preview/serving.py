@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.opencv import opencv
 from edgevision_runtime.preview.access import Access, read_token
 from edgevision_runtime.preview.address import parse_address
 from edgevision_runtime.preview.healthz import ANSWERS_WITHIN_S, Vigil
@@ -31,6 +32,7 @@ def serve_preview(
 
     Raises:
         UsageError: the address or the token cannot be, or the port is taken.
+        MissingDependency: there is no OpenCV to encode pictures.
     """
     token, token_file = options["preview_token"], options["preview_token_file"]
     if options["preview"] is None:
@@ -45,6 +47,7 @@ def serve_preview(
     routes = Routes(status, access, vigil)
     server = Server(address, routes.answer, vigil.look)
     url = f"http://{address.with_port(server.port).text}/"
+    opencv()  # now: half imported by a viewer's thread, the module stops whoever looks for it in another
     tell(f"preview: {url}{' (needs the token)' if access.has_token else ''}")
     server.start()
     try:
