@@ -276,8 +276,8 @@ def _run_worker(job: dict[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise EdgeVisionError(f"did not end within {SLOWEST_JOB_S} s", hint="measure fewer --runs") from error
-    if process.returncode != 0:
-        lines = process.stderr.strip().splitlines() or [f"ended with code {process.returncode}"]
+    if process.returncode != 0 or not process.stdout:
+        lines = process.stderr.strip().splitlines() or [f"ended with code {process.returncode} and said nothing"]
         raise EdgeVisionError(lines[-1])
     document: dict[str, Any] = json.loads(process.stdout)
     return document

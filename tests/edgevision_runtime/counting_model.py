@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
@@ -14,7 +15,7 @@ from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.operations import Color, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import ModelSpec, Operator, TensorSpec, Variant
-from tests.edgevision_runtime.counted_pictures import BRIGHT, COLUMNS, DARK, ROWS, number_in
+from tests.edgevision_runtime.counted_pictures import BRIGHT, COLUMNS, DARK, HEIGHT, ROWS, WIDTH, number_in, plane
 
 FIELDS = COLUMNS * ROWS
 INPUT = (60, 80)  # (height, width): ten by eight pixels a field
@@ -47,6 +48,14 @@ def number_of_result(document: dict[str, Any]) -> int | None:
     """The number of the picture that a line of JSON was made of; None when it was no picture of a camera's."""
     shares = document["shares"]
     return number_in({field for field in range(FIELDS) if shares[f"field {field}"] > 0.5 / FIELDS})
+
+
+def write_numbered_pictures(folder: Path, count: int) -> Path:
+    """0.png, 1.png …, for cameras that play a folder."""
+    for number in range(count):
+        grey = np.frombuffer(plane(number), np.uint8).reshape(HEIGHT, WIDTH)
+        cv2.imwrite(str(folder / f"{number}.png"), grey)
+    return folder
 
 
 def _network() -> bytes:

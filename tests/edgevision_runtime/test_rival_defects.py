@@ -1,13 +1,21 @@
 """Defects that were found in other projects, and that nobody shall find here: one section for each.
 
 1  an image tool sorts a tensor's axes to find height and width, reshapes, and casts instead of quantizing
+2  a runner waits for ever for a child process that died at its start
 3  an example builds a new interpreter for every frame
+4  a loader shows a black picture for each that a lost camera did not deliver, and infers it; it reconnects once
+5  a camera class converts what read() gave before it looks whether it gave anything, and needs OpenCV to be imported
 6  a robot's driver does not handle int8 inputs and outputs
 7  a converter's softmax sums to 23.4 (ours refuses to write such a file: tests/converters/test_agreement.py)
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +24,24 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edgevision_runtime import bench
 from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionPolicy, ConnectionSetup
+from edgevision_runtime.cameras.device import DeviceCamera
+from edgevision_runtime.cameras.feed import ThreadFeed
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cli import edgevision_runtime
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.engines import engines_for, open_engine
-from edgevision_runtime.errors import ModelError
+from edgevision_runtime.errors import EdgeVisionError, ModelError, SourceLost
 from edgevision_runtime.fast_answer import PreparedOutput
 from edgevision_runtime.fast_path import PreparedInput
 from edgevision_runtime.operations import Color, Layout, Normalize, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import Tensor
 from tests.edgevision_runtime import networks, pattern_networks
+from tests.edgevision_runtime.counted_pictures import number_in
+from tests.edgevision_runtime.counting_model import counting_bundle, number_of_result, write_numbered_pictures
 
 # 1 ── A picture that is not square arrives as it is, in every layout and type ─────────────────────────────────────────
 
@@ -93,6 +108,48 @@ def test_a_pixel_of_200_is_stored_as_72_where_a_cast_would_store_minus_56() -> N
     assert set(stored.ravel().tolist()) == {72}
 
 
+# 2 ── What dies at its start is an error with its own words, at once ──────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("raise SystemExit('libdnn.so.1: cannot open shared object file')", "libdnn.so.1: cannot open"),
+        (
+            "import os; os.kill(os.getpid(), 11)",
+            "ended with code -11",
+        ),  # as a library does on a CPU it was not built for
+        ("pass", "said nothing"),
+    ],
+)
+def test_a_measuring_process_that_dies_at_its_start_says_why(
+    program: str, message: str, colour_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "WORKER", program)
+    started_s = time.monotonic()
+
+    with pytest.raises(EdgeVisionError, match=message):
+        bench.bench(colour_bundle, bench.BenchPlan(runs=1))
+
+    assert time.monotonic() - started_s < 20  # 2 to 3 processes of 0.1 s; a job may take minutes
+
+
+def test_a_capture_that_dies_at_its_start_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_link() -> Any:
+        raise RuntimeError("a fault of ours")
+
+    shown: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: shown.append(arguments.exc_value))
+    policy = ConnectionPolicy(must_open=True)
+    started_s = time.monotonic()
+
+    with pytest.raises(SourceLost, match="the capture thread died"):
+        list(ConnectedCamera("cam", lambda: ThreadFeed(open_link), ConnectionSetup(policy)))
+
+    assert time.monotonic() - started_s < policy.connect_within_s / 3
+    assert [str(error) for error in shown] == ["a fault of ours"]
+
+
 # 3 ── An interpreter is built once in a run ───────────────────────────────────────────────────────────────────────────
 
 
@@ -128,6 +185,81 @@ def test_twenty_frames_are_answered_by_one_interpreter(
     assert done.exit_code == 0, done.output
     assert len([line for line in done.stdout.splitlines() if line.startswith("{")]) == 20
     assert len(built) == 1
+
+
+# 4 ── A frame that no camera delivered is never inferred, and a camera that was lost comes back ───────────────────────
+
+
+def test_every_answer_is_of_a_picture_that_the_camera_delivered_however_often_it_was_lost(tmp_path: Path) -> None:
+    bundle = counting_bundle(tmp_path / "counting.evb")
+    (tmp_path / "pictures").mkdir()
+    pictures = write_numbered_pictures(tmp_path / "pictures", 100)
+    faults = "fps=10&drop=0.1&corrupt=0.1&stall=3s@5/30&disconnect=8s@20/60&duration=300s"
+
+    done = CliRunner().invoke(
+        edgevision_runtime, ["run", str(bundle.path), "--source", f"fake://{pictures}?{faults}", "--quiet"]
+    )
+
+    documents = [json.loads(line) for line in done.stdout.splitlines()]
+    results = [document for document in documents if "event" not in document]
+    assert done.exit_code == 0, done.output
+    numbers = [number_of_result(result) for result in results]
+    assert numbers == [round(result["captured_s"] * 10) % 100 for result in results]  # picture n is captured at n / fps
+    assert not [result for result in results if 20 < result["captured_s"] % 60 < 28]
+    assert len([document for document in documents if document.get("name") == "connecting"]) > 5
+
+
+def test_a_black_picture_would_have_been_noticed() -> None:
+    assert number_in(set()) is None
+    assert number_in(set(range(60))) is None
+
+
+# 5 ── What read() gave is looked at before it is used; the runtime is imported without OpenCV ─────────────────────────
+
+
+class Failing:
+    """A capture whose read() fails, in the ways that are known of OpenCV."""
+
+    def __init__(self, given: tuple[bool, Any]) -> None:
+        self.given = given
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
+    def set(self, name: int, value: float) -> bool:
+        return True
+
+    def get(self, name: int) -> float:
+        return 0.0
+
+    def read(self) -> tuple[bool, Any]:
+        return self.given
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("given", [(False, None), (False, np.zeros((4, 4, 3), np.uint8))])
+def test_a_read_that_failed_is_a_lost_camera_and_no_picture(given: tuple[bool, Any]) -> None:
+    camera = DeviceCamera("0", CameraOptions(give_up_after_s=0.6), lambda device: Failing(given))
+
+    with camera, pytest.raises(SourceLost, match="the camera stopped delivering"):
+        list(camera)
+
+
+def test_no_module_of_the_runtime_imports_opencv_or_an_engine() -> None:
+    program = """
+import importlib, pkgutil, sys
+import edgevision_runtime
+for module in pkgutil.walk_packages(edgevision_runtime.__path__, "edgevision_runtime."):
+    importlib.import_module(module.name)
+heavy = ("cv2", "ai_edge_litert", "tflite_runtime", "onnxruntime", "gi", "picamera2", "paho", "prometheus_client")
+print([name for name in heavy if name in sys.modules])
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "[]"
 
 
 # 6 ── int8 at the edges of a model is read and written with the tensor's own numbers ──────────────────────────────────

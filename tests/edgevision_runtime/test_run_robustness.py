@@ -10,15 +10,12 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras.backoff import Backoff
-from tests.edgevision_runtime import counted_pictures
 from tests.edgevision_runtime.camera_watch import MJPEG_SERVER, RTSP_SERVER, Server
-from tests.edgevision_runtime.counting_model import counting_bundle
+from tests.edgevision_runtime.counting_model import counting_bundle, write_numbered_pictures
 from tests.edgevision_runtime.watched_run import WatchedRun
 
 # from sending a picture to its result: 1 ms (HTTP) or 52 ms (RTSP) as a rule; after a silence of 2 s nothing that is
@@ -179,12 +176,7 @@ def test_three_rounds_over_rtsp_with_what_ffmpeg_does_by_itself(
 @pytest.fixture(scope="module")
 def numbered_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two hundred numbered pictures, 0 to 199."""
-    folder = tmp_path_factory.mktemp("numbered")
-    for number in range(200):
-        grey = np.frombuffer(counted_pictures.plane(number), np.uint8)
-        picture = grey.reshape(counted_pictures.HEIGHT, counted_pictures.WIDTH)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
-    return folder
+    return write_numbered_pictures(tmp_path_factory.mktemp("numbered"), 200)
 
 
 @pytest.mark.parametrize(
