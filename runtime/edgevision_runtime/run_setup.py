@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -68,19 +68,8 @@ def open_run(
             status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
         watches = [_watch(plan, camera, models_of, options) for plan, camera, models_of in zip(plans, cameras, slots)]
         outlet.watches = {plan.name: watch for plan, watch in zip(plans, watches)}
-        first = slots[0][0].present
-        setup = SinkSetup(
-            task=first.spec.task,
-            labels=first.spec.labels,
-            model=first.title,
-            cameras=tuple(plan.name for plan in plans),
-            fps=cameras[0].fps,
-            is_live=any(camera.is_live for camera in cameras),
-            force=options["force"],
-            specs=tuple(slot.present.spec for models_of in slots for slot in models_of),
-            only_events=options["events"],
-            tell=outlet.tell,
-            stop=stop,
+        setup = replace(
+            _sink_setup(cameras, slots, options), cameras=tuple(status.cameras), tell=outlet.tell, stop=stop
         )
         sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
         outputs = Outputs(sinks, [status, Narrator(tell)], only_events=options["events"])
@@ -171,6 +160,20 @@ class _Outlet:
                     self.tell(event)
 
         return tell
+
+
+def _sink_setup(cameras: list[Camera], slots: list[list[ModelSlot]], options: dict[str, Any]) -> SinkSetup:
+    first = slots[0][0].present
+    return SinkSetup(
+        task=first.spec.task,
+        labels=first.spec.labels,
+        model=first.title,
+        fps=cameras[0].fps,
+        is_live=any(camera.is_live for camera in cameras),
+        force=options["force"],
+        specs=tuple(slot.present.spec for models_of in slots for slot in models_of),
+        only_events=options["events"],
+    )
 
 
 def _event_of(happened: CameraEvent, camera: str) -> Event:
