@@ -23,7 +23,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("bundle_path", metavar="BUNDLE", type=PATH)
 @click.option("--public-key", type=PATH, help="Check the signatures with this Ed25519 key (PEM).")
 @click.option("--source", "sources", multiple=True, help="A camera, stream, video, folder or glob; repeat for more.")
-@click.option("--cameras", "camera_file", type=PATH, help="A TOML file of cameras; see docs/run.md.")
+@click.option("--cameras", "camera_file", type=PATH, help="A TOML file of cameras; see docs/cameras.md.")
 @click.option("--also", type=PATH, multiple=True, help="A further bundle that looks at each frame; repeat for more.")
 @click.option(
     "--sink", "sinks", multiple=True, help="jsonl[:FILE] (default), video:FILE.mp4, null, …; see docs/sinks.md."

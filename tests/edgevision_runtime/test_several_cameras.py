@@ -201,6 +201,16 @@ def test_a_file_says_everything_of_a_camera(tmp_path: Path) -> None:
     )
 
 
+def test_the_file_that_the_guide_shows_can_be_read(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "cameras.md").read_text()
+    shown = guide.partition("```toml\n")[2].partition("```")[0]
+
+    gate, yard = read_cameras(cameras_toml(tmp_path, shown))
+
+    assert (gate.name, yard.models) == ("gate", (str(tmp_path / "people.evb"),))
+    assert all(getattr(gate, field) or getattr(yard, field) for field in CameraPlan._fields)  # nothing is left out
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
