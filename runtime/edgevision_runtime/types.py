@@ -171,6 +171,14 @@ class Engine(Protocol):
         """
         ...
 
+    def memory(self, shape: tuple[int, ...]) -> Tensor:
+        """Where the next sample is written, as it is stored, with batch axis; let go of it before `infer_written`."""
+        ...
+
+    def infer_written(self, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """Run the sample that was written into `memory`; `read` as for `infer_stored`."""
+        ...
+
     def close(self) -> None:
         """Free the model."""
         ...

@@ -51,6 +51,7 @@ class InterpreterEngine:
             raise ModelError(f"the model has {len(inputs)} inputs", expected="one")
         self.input = _tensor_spec(inputs[0])
         self._input_index = inputs[0]["index"]
+        self._input_view = self._interpreter.tensor(self._input_index)
         self._allocated = tuple(int(size) for size in inputs[0]["shape"])
         details = self._interpreter.get_output_details()
         self.outputs = tuple(_tensor_spec(detail) for detail in details)
@@ -66,20 +67,32 @@ class InterpreterEngine:
 
         The outputs are the interpreter's own memory: one that is still held stops the next call with a RuntimeError.
         """
-        if stored.shape != self._allocated:  # the first of a dynamic shape
-            self._interpreter.resize_tensor_input(self._input_index, stored.shape)
-            self._interpreter.allocate_tensors()
-            self._allocated = stored.shape
+        self._allocate(stored.shape)
         self._interpreter.set_tensor(self._input_index, stored)
+        return self.infer_written(read)
+
+    def memory(self, shape: tuple[int, ...]) -> Tensor:
+        """See `Engine`: the interpreter's own; held on to, it stops `infer_written` with a RuntimeError."""
+        self._allocate(shape)
+        return self._input_view()  # type: ignore[no-any-return]
+
+    def infer_written(self, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """See `Engine`."""
         self._interpreter.invoke()
         return read(tuple(view()[0] for view in self._output_views))
+
+    def _allocate(self, shape: tuple[int, ...]) -> None:
+        if shape != self._allocated:  # the first of a dynamic shape
+            self._interpreter.resize_tensor_input(self._input_index, shape)
+            self._interpreter.allocate_tensors()
+            self._allocated = shape
 
     def _dequantize(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(dequantize(values, spec) for values, spec in zip(stored, self.outputs))
 
     def close(self) -> None:
         """Free the interpreter."""
-        self._output_views = []
+        self._output_views, self._input_view = [], None
         self._interpreter = None
 
     def __enter__(self) -> InterpreterEngine:

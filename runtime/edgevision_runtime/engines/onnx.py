@@ -59,6 +59,7 @@ class OnnxEngine:
         self.outputs = tuple(_tensor_spec(output) for output in self._session.get_outputs())
         self._output_names = [spec.name for spec in self.outputs]
         self._quantize = InputQuantizer(self.input)
+        self._memory: Any = None
 
     def _open(self, onnxruntime: Any, content: bytes, options: Any, cache: Path | None) -> Any:
         from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
@@ -89,6 +90,18 @@ class OnnxEngine:
         """One sample as it is stored, with batch axis, to what `read` makes of the stored outputs."""
         outputs = self._session.run(self._output_names, {self.input.name: stored})
         return read(tuple(output[0] for output in outputs))
+
+    def memory(self, shape: tuple[int, ...]) -> Tensor:
+        """See `Engine`."""
+        if self._memory is None or self._memory.shape != shape:
+            import numpy as np
+
+            self._memory = np.empty(shape, self.input.dtype)
+        return self._memory  # type: ignore[no-any-return]
+
+    def infer_written(self, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """See `Engine`."""
+        return self.infer_stored(self._memory, read)
 
     def _dequantize(self, stored: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(dequantize(values, spec) for values, spec in zip(stored, self.outputs))
