@@ -115,7 +115,11 @@ def open_userland(system: System, pin: EnginePin, runtime: Path) -> Userland:
     name = f"{stand.suite}-{stand.architecture}"
     emulator = cached("qemu", (QEMU_SUITE,), _keep_emulators) / EMULATORS[stand.architecture]
     root = cached(name, stand.packages, lambda root: _unpack_system(stand, root))
-    wheels = cached(f"{name}-{pin.name}", pin.install, lambda folder: _fetch_wheels(system, pin, folder))
+    requirements = (*pin.install, *RUNTIME_NEEDS)
+    has_own = "python3-numpy" in stand.packages
+    wheels = cached(
+        f"{name}-{pin.name}", requirements, lambda folder: fetch_wheels(system, requirements, folder, are_alone=has_own)
+    )
     return Userland(emulator, root, (runtime, wheels, root / "usr/lib/python3/dist-packages"), system.python)
 
 
@@ -149,8 +153,8 @@ def _unpack_system(stand: Stand, root: Path) -> None:
             link.symlink_to(library.relative_to(link.parent))
 
 
-def _fetch_wheels(system: System, pin: EnginePin, folder: Path) -> None:
-    """What a person would `pip install` there, and what that depends on.
+def fetch_wheels(system: System, requirements: Sequence[str], folder: Path, *, are_alone: bool = False) -> None:
+    """What a person would `pip install` there into `folder`, with what that depends on unless they come alone.
 
     Downloaded, then unpacked: only `pip download` minds which Python a wheel asks for.
     """
@@ -163,9 +167,8 @@ def _fetch_wheels(system: System, pin: EnginePin, folder: Path) -> None:
         for glibc in range(newest, 16, -1):  # pip does not take a tag to cover the older ones
             command += ["--platform", f"manylinux_2_{glibc}_{system.machine}"]
         command += ["--platform", f"manylinux2014_{system.machine}"]
-        if system.machine == "armv7l":
-            command.append("--no-deps")  # numpy is Debian's
-        done = subprocess.run([*command, *pin.install, *RUNTIME_NEEDS], capture_output=True, text=True, check=False)
+        command += ["--no-deps"] if are_alone else []
+        done = subprocess.run([*command, *requirements], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             raise CannotGet(f"pip: {' '.join(lines) or done.stderr.strip()}")

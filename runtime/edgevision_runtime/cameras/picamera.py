@@ -6,6 +6,7 @@ the smallest size in the same shape that suffices, and frames come from there. C
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import importlib
 import importlib.util
@@ -73,6 +74,8 @@ class PiCameraLink:
             raise LinkLost(f"there is no camera {number}; see `rpicam-hello --list-cameras`") from error
         except RuntimeError as error:
             raise LinkLost(f"the camera cannot be opened: {error}") from error
+        # at the end of a process picamera2 would close it too, beside the thread that has it, and one of both fails
+        atexit.unregister(self._camera.close)
         try:
             self.granted: Granted | None = self._start(options)
         except RuntimeError as error:
