@@ -15,10 +15,11 @@ from typing import Protocol
 
 from edgevision_runtime.cameras import Camera
 from edgevision_runtime.cameras.events import CONNECTING, ENDED, STREAMING
-from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.errors import SourceLost, UsageError
 from edgevision_runtime.messages import HAPPENED, Event, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.pace import Pace
 from edgevision_runtime.redact import redact
 from edgevision_runtime.status import CameraStatus, RunSummary
 from edgevision_runtime.turns import Place, Turns
@@ -83,7 +84,7 @@ class Channel:
 class Throttle:
     """How much slower than it could the loop shall run; whoever watches the board's health sets it."""
 
-    factor: float = 1.0  # by which the time for each frame is stretched; 1: as fast as it can
+    factor: float = 1.0  # by which the time between two answers of a camera is stretched; 1: as usual
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class _Loop:
         self._channels, self._outputs, self._limits = channels, outputs, limits
         self._places = [Place(waits_for_taker=channel.policy == "every") for channel in channels]
         self._turns = Turns(self._places)
+        self._paces = [Pace(channel.camera.fps) for channel in channels]
         self._is_over = threading.Event()
         self._answered = 0
         self._counting = threading.Lock()
@@ -172,8 +174,9 @@ class _Loop:
                     return
                 channel.status.dropped = place.dropped
         except Exception as error:  # noqa: BLE001 - handed over, see above
-            self._tell_loss(channel, error)
             self.failures.append(error)
+            with suppress(BrokenPipeError, UsageError):  # which the loop finds by itself
+                self._tell_loss(channel, error)
         finally:
             channel.status.state = ENDED
             self._turns.close(index)
@@ -211,7 +214,9 @@ class _Loop:
                 if not self._serve(channel, frame, worker):
                     self._give_back()
             finally:
-                self._turns.done(index, started_s + 1 / channel.most_fps if channel.most_fps else 0.0)
+                due_s = started_s + 1 / channel.most_fps if channel.most_fps else 0.0
+                slower_s = self._paces[index].due_s(started_s, time.monotonic(), limits.throttle.factor)
+                self._turns.done(index, max(due_s, slower_s))
             rests_until_s = self._rest_after(channel, started_s)
 
     def _serve(self, channel: Channel, frame: Frame, worker: int) -> bool:
@@ -227,6 +232,7 @@ class _Loop:
             self._tell(channel.gate.events())
             if is_still:
                 channel.status.still += 1
+                self._outputs.still(channel.status.name, frame.captured_s, age_s * 1e3)
                 self._tell(e for rules in channel.rules for e in rules.still(frame, time.time() - age_s))
                 return False
         latency_ms = 0.0
@@ -265,4 +271,4 @@ class _Loop:
         """Until when this worker stays idle (time.monotonic), so that the board stays cool."""
         now_s = time.monotonic()
         load = ADAPTIVE_LOAD if channel.policy == "adaptive" else 1.0
-        return now_s + (now_s - started_s) * (self._limits.throttle.factor / load - 1)
+        return now_s + (now_s - started_s) * (1 / load - 1)

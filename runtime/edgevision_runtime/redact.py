@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_USER_INFO = r"(?<=:/)(/?)[^/\s]*@"  # with one slash where a Path has swallowed the other
+_USER_INFO = (
+    r"(?<=:/)(?<!fake:/)(/?)[^/\s]*@"  # with one slash where a Path has swallowed the other; fake:// has nobody
+)
 _SECRET_PARAMETER = r"(?i)([?&](?:[a-z_]*(?:password|passwd|pwd|token|secret|key))=)[^&\s#]+"
 
 

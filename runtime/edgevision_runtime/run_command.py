@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,14 +52,17 @@ PATH = click.Path(path_type=Path)
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
+    from edgevision_runtime.health.sd_notify import service_socket
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
-    from edgevision_runtime.run_setup import open_run
+    from edgevision_runtime.run_setup import Surroundings, open_run
 
     say = _say_nothing if quiet else _say
-    with stop_on_signals() as stop, open_run(bundle_path, options, tell=say, stop=stop) as opened:
+    service = service_socket(os.environ, os.getpid())
+    with stop_on_signals() as stop, open_run(bundle_path, options, Surroundings(say, stop, service)) as opened:
+        stop.reload = opened.reload
         if not quiet:
             _introduce(opened)
-        limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop)
+        limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop, opened.throttle)
         started_s = time.monotonic()
         try:
             run_pipeline(opened.channels, opened.outputs, limits, workers=options["workers"])

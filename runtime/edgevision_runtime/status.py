@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING
@@ -14,6 +15,7 @@ from edgevision_runtime.messages import BEGAN, Event, Result
 from edgevision_runtime.sinks.document import to_document
 
 KEPT_EVENTS = 50
+RETRYING = (BACKING_OFF, CONNECTING)  # states that a camera which is away goes to and fro between
 KEPT_LATENCIES = 1000
 KEPT_TIMES = 60  # of results, for the present rate
 RATE_WINDOW_S = 5.0  # after which a camera without results has a rate of zero
@@ -117,9 +119,19 @@ class RunStatus:
         """Remember the latest answer."""
         self.cameras[result.camera].latest[result.model] = result
 
+    def set_model(self, path: Path, model: ModelStatus) -> None:
+        """What answers for this bundle now; the answers of the model before are forgotten."""
+        before = self.models.get(str(path))
+        self.models[str(path)] = model
+        if before is not None and before.title != model.title:
+            for camera in self.cameras.values():
+                camera.latest.pop(before.title, None)
+
     def tell(self, event: Event) -> None:
         """Remember an event; a camera's own changes its state."""
         with self._lock:
+            if event.kind == "camera" and event.name in RETRYING:
+                self._forget_earlier_attempt(event)
             self.events.append(event)
         camera = self.cameras.get(event.camera)
         if camera is None:
@@ -130,6 +142,24 @@ class RunStatus:
             camera.reconnects += (camera.state, event.name) == (BACKING_OFF, CONNECTING)
             camera.state, camera.reason = event.name, str(event.detail.get("reason", ""))
             camera.granted = str(event.detail.get("granted", camera.granted))
+
+    def _forget_earlier_attempt(self, event: Event) -> None:
+        """A camera that is away for hours tells of each attempt; the latest says it all."""
+        for position in reversed(range(len(self.events))):
+            earlier = self.events[position]
+            if (earlier.kind, earlier.camera) != ("camera", event.camera):
+                continue
+            if earlier.name == event.name:
+                del self.events[position]
+            if earlier.name == event.name or earlier.name not in RETRYING:
+                return
+
+    def line(self) -> str:
+        """For a service manager: `lights 2.0.0; front streaming, 14.9 fps; 61 °C`."""
+        parts = [model.title for model in tuple(self.models.values())]
+        parts += [f"{camera.name} {camera.state}, {camera.fps:.1f} fps" for camera in self.cameras.values()]
+        celsius = getattr(self.health, "temperature_c", None)
+        return "; ".join(parts + ([] if celsius is None else [f"{celsius:.0f} °C"]))
 
     @property
     def up_s(self) -> float:

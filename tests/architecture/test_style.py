@@ -17,6 +17,7 @@ EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "misc"
 READS_ENVIRONMENT = {  # module → why it may
     "edgevision/data/packages.py": "the system says in the environment where a user's cache folder is",
     "edgevision/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
+    "runtime/edgevision_runtime/run_command.py": "systemd says in the environment where it listens",
     "runtime/edgevision_runtime/cli.py": "numpy's OpenBLAS takes its number of threads from the environment only",
     "converters/edgevision_converters/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
 }

@@ -40,6 +40,7 @@ class SlowCollector(Collector):
 class BreakingCamera:
     """Delivers two frames and breaks."""
 
+    fps = None
     is_live = True
     total = None
     clock = REAL_CLOCK

@@ -1,0 +1,71 @@
+"""The models of a run: opened from their bundles, shared by cameras, and opened anew when they are exchanged."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.choice import Choice
+from edgevision_runtime.engine_options import choice_of
+from edgevision_runtime.errors import UsageError
+from edgevision_runtime.models import LoadedModel, ModelSlot, load_model
+from edgevision_runtime.status import ModelStatus, RunStatus
+from edgevision_runtime.swap import SwapSetup, smaller_choice
+from edgevision_runtime.upkeep import KeptModel
+
+
+class RunModels:
+    """The models of a run; cameras that name the same bundle share its interpreters."""
+
+    def __init__(self, options: dict[str, Any], status: RunStatus, opened: ExitStack) -> None:
+        self._options, self._status, self._opened = options, status, opened
+        self._slots: dict[Path, ModelSlot] = {}
+        self.kept: list[KeptModel] = []  # for the exchange while it runs
+
+    def of(self, paths: tuple[Path, ...]) -> list[ModelSlot]:
+        """A slot for each bundle. Raises UsageError when one is named twice."""
+        if len(set(paths)) < len(paths):
+            raise UsageError(f"a bundle is named twice: {', '.join(map(str, paths))}", expected="each one once")
+        return [self._slot(path) for path in paths]
+
+    def _slot(self, path: Path) -> ModelSlot:
+        if path not in self._slots:
+            bundle = self._open_bundle(path)
+            choice = self._choose(bundle, False)
+            loaded = self._load(bundle, choice)
+            slot = self._slots[path] = self._opened.enter_context(ModelSlot(loaded))
+            self.show(path, loaded)
+            has_smaller = self._options["variant"] is None and smaller_choice(bundle, choice) is not None
+            self.kept.append(KeptModel(path, slot, SwapSetup(self._open_bundle, self._choose, self._load), has_smaller))
+        return self._slots[path]
+
+    def show(self, path: Path, loaded: LoadedModel) -> None:
+        """Let the status say what answers now."""
+        engine, choice = loaded.predictors[0].engine, loaded.choice
+        self._status.set_model(
+            path,
+            ModelStatus(
+                title=loaded.title,
+                variant=choice.variant.name,
+                precision=choice.variant.precision,
+                engine=f"{engine.name} {engine.version}",
+                kernels=engine.kernels,
+                reason=choice.reason,
+                sha256=loaded.sha256,
+            ),
+        )
+
+    def _open_bundle(self, path: Path) -> Bundle:
+        key = self._options["public_key"]
+        return Bundle.open(path, public_key=key, require_signature=key is not None)
+
+    def _choose(self, bundle: Bundle, wants_smaller: bool) -> Choice:
+        """The usual choice; a smaller variant where one is wanted, and none was asked for by its name."""
+        usual = choice_of(bundle, self._options)
+        smaller = smaller_choice(bundle, usual) if wants_smaller and self._options["variant"] is None else None
+        return smaller or usual
+
+    def _load(self, bundle: Bundle, choice: Choice) -> LoadedModel:
+        return load_model(bundle, choice, workers=self._options["workers"], threads=self._options["threads"])
