@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from edgevision_runtime.cameras.backoff import Backoff
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
 from edgevision_runtime.sinks import SinkSetup, open_sink, open_sinks
+from edgevision_runtime.sinks import broker as broker_module
 from edgevision_runtime.sinks.queued import QueuedSink
 from tests.edgevision_runtime.sinks.messages import LABELS, NOON, event, eventually, result
 from tests.edgevision_runtime.sinks.mosquitto import IS_INSTALLED, MISSING, Certificates, Listener, Mosquitto, free_port
@@ -60,12 +62,16 @@ def test_results_events_and_states_are_published_below_the_base(tmp_path: Path) 
 
 
 def test_who_comes_later_is_told_the_present_state(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, publishing(f"mqtt://127.0.0.1:{broker.port}/pole") as sink:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Listener(broker.port) as early,
+        publishing(f"mqtt://127.0.0.1:{broker.port}/pole") as sink,
+    ):
         sink.write(result(0, "red", at=NOON))
         sink.write(result(1, "green", at=NOON + 0.5))  # too soon after the last state
         sink.write(result(2, "green", at=NOON + 1.5))
         sink.tell(Event("camera", "backing-off", HAPPENED, "gate", NOON, {}))
-        assert eventually(lambda: sink.written == 4)
+        assert eventually(lambda: early.on("pole/gate/connection") == ["ON", "OFF"])
         with Listener(broker.port) as listener:
             assert eventually(lambda: len(listener.kept()) == 4)
             kept = listener.kept()
@@ -95,6 +101,30 @@ def test_a_broker_that_is_killed_and_comes_back_gets_everything_that_was_kept_fo
     assert frames[-3:] == [1, 2, 3]
     assert [one.phase for one in told] == [BEGAN, ENDED]
     assert told[0].detail["reason"] == f"broker 127.0.0.1:{broker.port} cannot be reached: Connection refused"
+
+
+def test_a_broker_that_hangs_is_told_of_and_gets_everything_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "UNANSWERED", 20)
+    monkeypatch.setattr(broker_module, "ANSWERS_WITHIN_S", 0.2)
+    told: list[Event] = []
+    with (
+        Mosquitto(tmp_path) as broker,
+        Listener(broker.port) as listener,
+        publishing(f"mqtt://127.0.0.1:{broker.port}/pole", told) as sink,
+    ):
+        assert eventually(lambda: listener.on("pole/status"))
+        assert broker.process is not None
+        broker.process.send_signal(signal.SIGSTOP)
+        for index in range(100):
+            sink.write(result(index))
+        assert eventually(lambda: sink.failure)
+        broker.process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: len(listener.on("pole/gate/result")) == 100)
+
+    assert [json.loads(payload)["frame"] for payload in listener.on("pole/gate/result")] == list(range(100))
+    assert told[0].detail["reason"] == f"broker 127.0.0.1:{broker.port} does not confirm what it is sent"
 
 
 def test_a_wrong_password_is_told_in_one_line_and_harms_nobody_else(tmp_path: Path) -> None:
