@@ -23,4 +23,5 @@ def test_a_bundle_proves_itself_and_runs_on_an_emulated_pi(
     assert "input tensors as recorded" in proof.stdout
     assert [line for line in proof.stdout.splitlines() if "int8.tflite" in line and "bit for bit" in line]
     assert ran.returncode == 0, ran.stderr
-    assert [json.loads(line)["frame"] for line in ran.stdout.splitlines()] == [0, 1, 2]
+    documents = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [document["frame"] for document in documents if "frame" in document] == [0, 1, 2]
