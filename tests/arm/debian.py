@@ -82,9 +82,18 @@ def _mirror() -> str:
         raise CannotGet(f"needs {' and '.join(missing)}: a Debian, or an Ubuntu with debian-archive-keyring")
     if not KEYS.is_file():
         raise CannotGet("needs Debian's keys: apt-get install debian-archive-keyring")
-    command = ["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)"]
+    found = _mirrors()
+    if not found:  # the lists were never fetched, or deleted, as in most containers
+        with tempfile.TemporaryDirectory(prefix="lists-") as name:
+            private = ["-o", f"Dir::State::lists={name}", "-o", f"Dir::Cache={name}", "-o", "Debug::NoLocking=true"]
+            subprocess.run(["apt-get", *private, "update"], capture_output=True, check=False)
+            found = _mirrors(*private)
+    if not found:
+        raise CannotGet("this machine's apt knows or reaches no mirror of Debian")
+    return found[0]
+
+
+def _mirrors(*settings: str) -> list[str]:
+    command = ["apt-get", *settings, "indextargets", "--format", "$(LABEL)|$(REPO_URI)"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    mirrors = [uri for label, _, uri in (line.partition("|") for line in listed) if label == "Debian"]
-    if not mirrors:
-        raise CannotGet("apt knows no mirror of Debian, or was never updated: apt-get update")
-    return mirrors[0]
+    return [uri for label, _, uri in (line.partition("|") for line in listed) if label == "Debian"]
