@@ -84,7 +84,11 @@ class QueuedSink:
 
     def write(self, result: Result) -> None:
         """Take one result; waits for room only where nothing may be lost."""
-        self._put(result if self.needs_image else _without_picture(result))
+        try:
+            self._put(result if self.needs_image else _without_picture(result))
+        except BaseException:
+            self._was_raised = True  # in the loop, which ends by it
+            raise
 
     def tell(self, event: Event) -> None:
         """Take one event, as `write` does."""
@@ -137,7 +141,6 @@ class QueuedSink:
             if waits and len(self._queue) >= self._capacity:
                 self._wait_for_room()
             if self._error is not None:
-                self._was_raised = True
                 raise self._error
             if self._closing_since_s is not None:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from edgevision_runtime.errors import MissingDependency, UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Result
 from edgevision_runtime.sinks import MessageRefused, SinkSetup, SinkUnavailable, queued
 from edgevision_runtime.sinks.queued import QueuedSink
-from tests.edgevision_runtime.sinks.messages import eventually, result
+from tests.edgevision_runtime.sinks.messages import event, eventually, result
 from tests.edgevision_runtime.sinks.places import LIVE, Attended, Holding, Place, queue_before
 
 
@@ -225,3 +226,20 @@ def test_what_a_hanging_sink_can_keep_outlives_the_process(monkeypatch: pytest.M
 
     assert [kept.frame.index for kept in place.kept if isinstance(kept, Result)] == [0, 1, 2, 3, 4]
     assert sink.dropped == 0
+
+
+def test_an_end_that_only_a_listener_in_another_thread_heard_of_is_said_again() -> None:
+    place, sinks = Place(), list[QueuedSink]()
+    place.trouble = UsageError("disk full")
+
+    def tell(one: Event) -> None:  # as a run does: everything told goes to every sink
+        with suppress(UsageError):
+            sinks[0].tell(one)
+
+    sinks.append(queue_before(place, SinkSetup(tell=tell)))
+    sinks[0].write(result(0))
+    assert eventually(lambda: place.is_closed)
+    tell(event("streaming"))
+
+    with pytest.raises(UsageError, match="disk full"):
+        sinks[0].close()
