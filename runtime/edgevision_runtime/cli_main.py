@@ -21,7 +21,7 @@ from edgevision_runtime.redact import redact
 INTERRUPTED = 130
 READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
 INTERNAL_ERROR = 70
-HUNG_CAPTURE_S = 0.5  # how long the end waits for a capture that hangs in a library
+HUNG_CAPTURE_S = 0.3  # how long the end waits for a capture that hangs in a library
 
 
 class SuggestingGroup(click.Group):

@@ -64,7 +64,7 @@ class Gate(Protocol):
 
 POLICIES = ("latest", "every", "adaptive")
 ADAPTIVE_LOAD = 0.75  # share of the time that an interpreter works under the policy `adaptive`
-CAPTURE_ENDS_WITHIN_S = 1.0  # how long the end of a run waits for a capture that may hang in a library
+CAPTURE_ENDS_WITHIN_S = 0.3  # how long the end of a run waits for a capture that may hang in a library
 
 
 @dataclass
