@@ -9,7 +9,7 @@ PYTEST := $(PYTHON) -m pytest
 PYTHONS := python3.11 python3.12 python3.13 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-arm test-vm check bench wheels setup clean
+.PHONY: help demo test test-slow test-arm test-vm check bench soak wheels setup clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +37,10 @@ check: setup  ## format, lint, types, import direction, rules of the house
 	$(PYTEST) tests/architecture $(ARGS)
 
 bench: setup  ## measure against other tools, one JSON per script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do echo "# $$script"; $(PYTHON) $$script; done
+	@set -e; for script in $(filter-out benchmarks/soak.py,$(wildcard benchmarks/*.py)); do echo "# $$script"; $(PYTHON) $$script; done
+
+soak: setup  ## run on a video for ten minutes and measure what memory does
+	$(PYTHON) benchmarks/soak.py $(ARGS)
 
 wheels: setup  ## build both wheels into dist/
 	@rm -rf dist

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.bundle import Bundle
+from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.choice import Choice
+from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.engine_options import choice_of
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.errors import ModelError, UsageError
 from edgevision_runtime.models import LoadedModel, ModelSlot, load_model
 from edgevision_runtime.status import ModelStatus, RunStatus
 from edgevision_runtime.swap import SwapSetup, smaller_choice
@@ -22,6 +24,8 @@ class RunModels:
     def __init__(self, options: dict[str, Any], status: RunStatus, opened: ExitStack) -> None:
         self._options, self._status, self._opened = options, status, opened
         self._slots: dict[Path, ModelSlot] = {}
+        self._first_contracts: dict[Path, Preprocess] = {}
+        self.has_small_frames = bool(options["small_frames"])
         self.kept: list[KeptModel] = []  # for the exchange while it runs
 
     def of(self, paths: tuple[Path, ...]) -> list[ModelSlot]:
@@ -35,10 +39,12 @@ class RunModels:
             bundle = self._open_bundle(path)
             choice = self._choose(bundle, False)
             loaded = self._load(bundle, choice)
+            self._first_contracts[path] = loaded.spec.preprocess
             slot = self._slots[path] = self._opened.enter_context(ModelSlot(loaded))
             self.show(path, loaded)
             has_smaller = self._options["variant"] is None and smaller_choice(bundle, choice) is not None
-            self.kept.append(KeptModel(path, slot, SwapSetup(self._open_bundle, self._choose, self._load), has_smaller))
+            setup = SwapSetup(self._open_successor, self._choose, self._load)
+            self.kept.append(KeptModel(path, slot, setup, has_smaller))
         return self._slots[path]
 
     def show(self, path: Path, loaded: LoadedModel) -> None:
@@ -60,6 +66,19 @@ class RunModels:
     def _open_bundle(self, path: Path) -> Bundle:
         key = self._options["public_key"]
         return Bundle.open(path, public_key=key, require_signature=key is not None)
+
+    def _open_successor(self, path: Path) -> Bundle:
+        """The bundle that shall be exchanged for the present one; cameras that deliver little go on doing so."""
+        bundle = self._open_bundle(path)
+        if self.has_small_frames:
+            delivered, wanted = needed_size([self._first_contracts[path]]), needed_size([bundle.spec.preprocess])
+            if wanted[0] > delivered[0] or wanted[1] > delivered[1]:
+                raise ModelError(
+                    f"{bundle.name} {bundle.version} needs pictures of {wanted[0]}x{wanted[1]}",
+                    expected=f"at most {delivered[0]}x{delivered[1]}, which --small-frames asked the cameras for",
+                    hint="end the run and start it anew with this bundle",
+                )
+        return bundle
 
     def _choose(self, bundle: Bundle, wants_smaller: bool) -> Choice:
         """The usual choice; a smaller variant where one is wanted, and none was asked for by its name."""

@@ -106,6 +106,7 @@ class _Opening:
     def _open_camera(self, plan: CameraPlan, models: Sequence[ModelSlot]) -> Camera:
         options = self._options
         is_small = options["small_frames"] if plan.small_frames is None else plan.small_frames
+        self._models.has_small_frames |= is_small
         wishes = CameraOptions(
             needed_size=needed_size([slot.present.spec.preprocess for slot in models]) if is_small else None,
             fps=options["fps"],

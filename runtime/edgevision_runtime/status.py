@@ -113,16 +113,19 @@ class RunStatus:
         self.health: Any = None  # a HealthReading, once there is one
         self.sinks: list[Any] = []  # QueuedSinks: name, written, dropped, failure
         self.started_s = time.monotonic()
+        self._titles: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def write(self, result: Result) -> None:
-        """Remember the latest answer."""
-        self.cameras[result.camera].latest[result.model] = result
+        """Remember the latest answer; one that a model gave just before it was exchanged comes too late."""
+        if not self._titles or result.model in self._titles:
+            self.cameras[result.camera].latest[result.model] = result
 
     def set_model(self, path: Path, model: ModelStatus) -> None:
         """What answers for this bundle now; the answers of the model before are forgotten."""
         before = self.models.get(str(path))
         self.models[str(path)] = model
+        self._titles = frozenset(known.title for known in self.models.values())
         if before is not None and before.title != model.title:
             for camera in self.cameras.values():
                 camera.latest.pop(before.title, None)
