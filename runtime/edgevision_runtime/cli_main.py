@@ -91,7 +91,7 @@ def _close_stdout() -> None:
 def _internal_error(error: Exception, name: str) -> int:
     import traceback
 
-    traceback.print_exception(error)
+    traceback.print_exception(type(error), error, error.__traceback__)  # Python 3.9 wants all three
     click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
     return INTERNAL_ERROR
 
