@@ -85,6 +85,19 @@ def test_a_run_answers_as_it_does_here(opened: Open, walked: DemoResult, combina
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
+def test_every_module_can_be_imported(opened: Open, system: str) -> None:
+    code = (
+        "import importlib, pkgutil, edgevision_runtime as package\n"
+        "for module in pkgutil.walk_packages(package.__path__, 'edgevision_runtime.'):\n"
+        "    importlib.import_module(module.name)"
+    )
+
+    done = opened(SYSTEMS[system]).run(SYSTEMS[system].core, code=code)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_bundle_is_described_the_same(opened: Open, walked: DemoResult, system: str) -> None:
     arguments = ["info", str(walked.bundle), "--format", "json"]
 

@@ -12,11 +12,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from edgevision.data.packages import cache_folder
 from edgevision.devices import Device, EnginePin, System, load_devices
@@ -27,7 +30,7 @@ QEMU_SUITE = "trixie"  # qemu 10: it shows an ARM /proc/cpuinfo, without which o
 EMULATORS = {"arm64": "qemu-aarch64", "armhf": "qemu-arm"}
 OWN_PYTHON = ("python3", "libstdc++6")
 OWN_LIBRARIES = ("python3-numpy", "python3-opencv")  # for 32 bits there are no wheels of these
-RUNTIME_NEEDS = ("click>=8.1",)
+RUNTIME = Path(__file__).parents[2] / "runtime" / "pyproject.toml"
 CORE_OF_32_BIT = "cortex-a7"  # qemu-arm has no newer ARMv7 core; the A53 and A72 run its instructions
 STAND_INS = {"Cortex-A78AE": "cortex-a76"}  # the newest core of that line that qemu has
 CODE = "from edgevision_runtime.cli import main; main()"
@@ -115,12 +118,19 @@ def open_userland(system: System, pin: EnginePin, runtime: Path) -> Userland:
     name = f"{stand.suite}-{stand.architecture}"
     emulator = cached("qemu", (QEMU_SUITE,), _keep_emulators) / EMULATORS[stand.architecture]
     root = cached(name, stand.packages, lambda root: _unpack_system(stand, root))
-    requirements = (*pin.install, *RUNTIME_NEEDS)
     has_own = "python3-numpy" in stand.packages
+    requirements = (*pin.install, *(need for need in _runtime_needs(system) if not (has_own and "numpy" in need)))
     wheels = cached(
         f"{name}-{pin.name}", requirements, lambda folder: fetch_wheels(system, requirements, folder, are_alone=has_own)
     )
     return Userland(emulator, root, (runtime, wheels, root / "usr/lib/python3/dist-packages"), system.python)
+
+
+def _runtime_needs(system: System) -> list[str]:
+    """The runtime's own dependencies under the Python of a system."""
+    listed = map(Requirement, tomllib.loads(RUNTIME.read_text())["project"]["dependencies"])
+    python = {"python_version": system.python, "python_full_version": f"{system.python}.0"}
+    return [f"{need.name}{need.specifier}" for need in listed if need.marker is None or need.marker.evaluate(python)]
 
 
 def cached(name: str, content: Sequence[str], build: Callable[[Path], None]) -> Path:
