@@ -194,9 +194,10 @@ def file_state(path: Path) -> FileState | None:
 
 def smaller_choice(bundle: Bundle, choice: Choice) -> Choice | None:
     """The variant with the smallest file among those that compute less than the chosen one, on the same engine."""
-    size_bytes = len(bundle.read(choice.variant.path))
+    members = bundle.manifest.members  # nothing is read: freed again, it would stay in the allocator
+    size_bytes = members[choice.variant.path].size_bytes
     candidates = [
-        (len(bundle.read(variant.path)), variant.name)
+        (members[variant.path].size_bytes, variant.name)
         for variant in bundle.variants
         if variant.format == ENGINES[choice.engine].format
         and variant.precision in (*LESS_WORK, choice.variant.precision)
