@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from collections import deque
@@ -204,5 +203,7 @@ class RunSummary:
     @property
     def median_latency_ms(self) -> float:
         """Median of preprocess + infer + postprocess over the latest answers."""
+        import statistics  # brings fractions and decimals, half a megabyte, which a run does without until its end
+
         latencies = [latency for camera in self.cameras for latency in camera.latencies_ms]
         return statistics.median(latencies) if latencies else 0.0

@@ -8,7 +8,6 @@ restart, after the unit's `WatchdogSec=`.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -66,6 +65,8 @@ class ServiceNotifier:
         self._kicked_s = self._described_s = float("-inf")
         self._is_reloading = False
         self._captured_s: dict[str, float] = {}  # by camera: of the latest frame that counted
+        import socket  # only a service pays for it
+
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._address = f"\0{where.address[1:]}" if where.address.startswith("@") else where.address
