@@ -97,8 +97,9 @@ def _summarize(opened: Run, duration_s: float) -> None:
 
     summary = RunSummary(tuple(opened.status.cameras.values()), duration_s)
     unreadable = sum(len(channel.camera.unreadable) for channel in opened.channels)
-    rare = {"still": "still", "missed": "missed", "damaged": "damaged", "gaps": "gaps", "reconnects": "reconnected"}
-    also = "".join(f", {word} {summary.total(count)}" for count, word in rare.items() if summary.total(count))
+    rare = ("still", "missed", "damaged", "gaps", "reconnects")
+    words = {"reconnects": "attempts to reconnect"}
+    also = "".join(f", {words.get(count, count)} {summary.total(count)}" for count in rare if summary.total(count))
     click.echo(
         f"{summary.total('inferred')} results from {summary.total('captured')} frames in {summary.duration_s:.1f} s "
         f"({summary.fps:.1f} fps, median {summary.median_latency_ms:.2f} ms); dropped {summary.total('dropped')}, "

@@ -121,6 +121,7 @@ class ConnectedCamera:
         try:
             while not self._stop.is_set():
                 try:
+                    reason = ""
                     yield from self._attempt()
                 except LinkLost as lost:
                     reason = redact(str(lost))
