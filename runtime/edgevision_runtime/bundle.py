@@ -65,6 +65,11 @@ class Bundle:
         """Of the whole file. Each member has been checked by its own; `run` does not wait for this one too."""
         return sha256_hex(memoryview(self._content))
 
+    @cached_property
+    def manifest_sha256(self) -> str:
+        """Of manifest.json, which holds the sha256 of every other member: tells bundles apart without a second pass."""
+        return sha256_hex(memoryview(self._contents[MANIFEST]))
+
     @property
     def name(self) -> str:
         """The bundle's name."""

@@ -115,6 +115,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "task": bundle.spec.task,
         "created": bundle.manifest.created,
         "sha256": bundle.sha256,
+        "manifest_sha256": bundle.manifest_sha256,
         "signature": "present, not checked (--public-key)" if "signature.json" in bundle.members else "none",
         "signed_by": bundle.signed_by,
         "labels": list(bundle.spec.labels),

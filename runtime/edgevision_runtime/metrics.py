@@ -136,7 +136,7 @@ def _of_health(health: Any) -> Iterator[Any]:
 
 
 def _model(model: Any) -> dict[str, str]:
-    names = ("title", "variant", "precision", "engine", "kernels", "sha256")
+    names = ("title", "variant", "precision", "engine", "kernels", "manifest_sha256")
     return {name: str(getattr(model, name)) for name in names}
 
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from edgevision_runtime.cameras.events import CameraEvent, Gap
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
 from edgevision_runtime.outputs import Outputs
-from edgevision_runtime.watching.watch import Watch
+
+if TYPE_CHECKING:
+    from edgevision_runtime.watching.watch import Watch
 
 
 class Outlet:

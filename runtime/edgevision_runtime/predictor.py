@@ -36,13 +36,14 @@ class Predictor:
         answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
         self._read = answer.mask if self.spec.task == "segment" else answer.scores
         self._prepared_s = self._inferred_s = 0.0
+        self._shown: tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[slice, slice]] | None = None
 
     def predict(self, frame: Frame, now: Callable[[], float] = time.monotonic) -> Prediction:
         """Classify or segment one frame; its age is told by `now`, the camera's clock."""
         started_s = time.monotonic()
-        stored = self.prepare(frame.image)
+        self.prepare.write(frame.image, self.engine.memory)
         self._prepared_s = time.monotonic()
-        answer = self.engine.infer_stored(stored, self._read_timed)
+        answer = self.engine.infer_written(self._read_timed)
         ended_s, age_ms = time.monotonic(), (now() - frame.captured_s) * 1e3
         stages = Stages(
             (self._prepared_s - started_s) * 1e3,
@@ -51,8 +52,14 @@ class Predictor:
         )
         facts = frame.index, frame.captured_s, age_ms, (ended_s - started_s) * 1e3, stages, answer, self.spec.labels
         if self.spec.task == "segment":
-            return Segmentation(*facts, self.spec.preprocess.window(answer.shape, *frame.image.shape[:2]))
+            return Segmentation(*facts, self._window(answer.shape, frame.image.shape[:2]))
         return Classification(*facts)
+
+    def _window(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
+        """See `Preprocess.window`; asked again only when the frame's size changes."""
+        if self._shown is None or self._shown[0] != (shape, size):
+            self._shown = (shape, size), self.spec.preprocess.window(shape, *size)
+        return self._shown[1]
 
     def _read_timed(self, outputs: tuple[Tensor, ...]) -> Tensor:
         self._inferred_s = time.monotonic()

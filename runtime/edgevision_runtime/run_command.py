@@ -15,6 +15,7 @@ from edgevision_runtime.preview.flags import preview_flags
 from edgevision_runtime.watching.flags import watch_flags
 
 if TYPE_CHECKING:
+    from edgevision_runtime.health.sd_notify import ServiceSocket
     from edgevision_runtime.run_setup import Run
 
 PATH = click.Path(path_type=Path)
@@ -52,12 +53,11 @@ PATH = click.Path(path_type=Path)
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
     """Classify or segment what a camera, a video or a folder shows; one JSON line per frame."""
-    from edgevision_runtime.health.sd_notify import service_socket
     from edgevision_runtime.pipeline import RunLimits, run_pipeline
     from edgevision_runtime.run_setup import Surroundings, open_run
 
     say = _say_nothing if quiet else _say
-    service = service_socket(os.environ, os.getpid())
+    service = _service() if os.environ.get("NOTIFY_SOCKET") else None
     with stop_on_signals() as stop, open_run(bundle_path, options, Surroundings(say, stop, service)) as opened:
         stop.reload = opened.reload
         if not quiet:
@@ -73,6 +73,12 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
         click.echo(f"warning: {what}", err=True)
     if stop.is_interrupt:
         raise KeyboardInterrupt
+
+
+def _service() -> ServiceSocket | None:
+    from edgevision_runtime.health.sd_notify import service_socket
+
+    return service_socket(os.environ, os.getpid())
 
 
 def _say(text: str) -> None:

@@ -59,7 +59,7 @@ class RunModels:
                 engine=f"{engine.name} {engine.version}",
                 kernels=engine.kernels,
                 reason=choice.reason,
-                sha256=loaded.sha256,
+                manifest_sha256=loaded.manifest_sha256,
             ),
         )
 

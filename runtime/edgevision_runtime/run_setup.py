@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
@@ -17,7 +17,6 @@ from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.engine_options import profile_of
 from edgevision_runtime.health.limits import CAUTIOUS
 from edgevision_runtime.health.reading import HealthReading
-from edgevision_runtime.health.sd_notify import ServiceNotifier, ServiceSocket
 from edgevision_runtime.messages import Observer
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.narrator import Narrator
@@ -30,8 +29,12 @@ from edgevision_runtime.sinks import Sink, SinkSetup, open_sinks
 from edgevision_runtime.sinks.queued import QueuedSink
 from edgevision_runtime.status import CameraStatus, RunStatus
 from edgevision_runtime.upkeep import Board, Upkeep
-from edgevision_runtime.watching.reading import WatchTexts, read_watch
-from edgevision_runtime.watching.watch import Watch
+
+if TYPE_CHECKING:
+    from edgevision_runtime.health.sd_notify import ServiceNotifier, ServiceSocket
+    from edgevision_runtime.watching.watch import Watch
+
+WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,22 @@ class _Opening:
 
     def _channel(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Channel:
         watch = self._watch(plan, camera, models)
-        self._outlet.watches = {**self._outlet.watches, plan.name: watch}
+        if watch is not None:
+            self._outlet.watches = {**self._outlet.watches, plan.name: watch}
         policy = plan.policy or self._options["policy"] or ("latest" if camera.is_live else "every")
         status = self._status.cameras[plan.name]
-        return Channel(camera, models, status, policy, self._most_fps(plan), watch.gate, watch.rules)
+        watched = (None, ()) if watch is None else (watch.gate, watch.rules)
+        return Channel(camera, models, status, policy, self._most_fps(plan), *watched)
 
-    def _watch(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Watch:
+    def _watch(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Watch | None:
+        """What looks at the answers; imported by those who want it."""
         own = {"event": plan.events, "zone": plan.zones, "smooth": plan.smooth, "motion_gate": plan.motion_gate}
-        texts: dict[str, Any] = {name: own.get(name) or self._options[name] for name in WatchTexts.__dataclass_fields__}
+        texts: dict[str, Any] = {name: own.get(name) or self._options[name] for name in WATCHED_BY}
+        if all(text in (None, (), False) for text in texts.values()):
+            return None
+        from edgevision_runtime.watching.reading import WatchTexts, read_watch
+        from edgevision_runtime.watching.watch import Watch
+
         settings = read_watch(WatchTexts(**texts), where=f"camera {plan.name}" if any(own.values()) else "")
         return Watch(settings, [slot.present.spec for slot in models], plan.name, camera.clock.monotonic)
 
@@ -154,6 +165,8 @@ class _Opening:
     def _open_outputs(self, sinks: Sequence[Sink]) -> tuple[Outputs, ServiceNotifier | None]:
         notifier = None
         if self._around.service is not None:
+            from edgevision_runtime.health.sd_notify import ServiceNotifier
+
             notifier = ServiceNotifier(self._around.service, describe=self._status.line)
             self._opened.enter_context(notifier)
         observers: list[Observer] = [self._status, Narrator(self._around.tell), *([notifier] if notifier else [])]

@@ -99,7 +99,7 @@ class ModelStatus:
     engine: str  # name and version
     kernels: str
     reason: str  # why this variant on this engine
-    sha256: str  # of the bundle
+    manifest_sha256: str  # of the bundle's manifest, which holds that of every other member
 
 
 class RunStatus:

@@ -142,7 +142,7 @@ class BundleWatcher:
         try:
             bundle = self._setup.open(self._path)
             choice = self._setup.choose(bundle, wants_smaller)
-            if (bundle.sha256, choice.variant.name) == (present.sha256, present.choice.variant.name):
+            if (bundle.manifest_sha256, choice.variant.name) == (present.manifest_sha256, present.choice.variant.name):
                 self._say("unchanged", reason=f"{self._path.name} is what runs")
                 return
             _refuse_other_task(bundle, present)
@@ -166,7 +166,7 @@ class BundleWatcher:
             old=present.title,
             new=loaded.title,
             variant=choice.variant.name,
-            sha256=loaded.sha256,
+            manifest_sha256=loaded.manifest_sha256,
             has_other_labels=loaded.spec.labels != present.spec.labels,
         )
 

@@ -77,7 +77,7 @@ def test_models_sinks_and_this_process_are_there() -> None:
     found = samples(status, encoded={"gate": 3}, viewers=2)
 
     ((model, one),) = found["edgevision_model_info"]
-    assert (model["title"], model["precision"], model["sha256"], one) == (TITLE, "int8", "0" * 64, 1)
+    assert (model["title"], model["precision"], model["manifest_sha256"], one) == (TITLE, "int8", "0" * 64, 1)
     mqtt = {"sink": "mqtt"}
     assert found["edgevision_sink_written_total"] == [(mqtt, 7)]
     assert found["edgevision_sink_dropped_total"] == [(mqtt, 2)]

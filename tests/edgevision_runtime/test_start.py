@@ -24,7 +24,8 @@ except SystemExit:
     pass
 slow = (
     "importlib.metadata", "edgevision_runtime.report", "edgevision_runtime.bench", "tensorflow", "cryptography",
-    "zipfile", "lzma", "tempfile", "shutil", "difflib", "traceback", "ssl", "_hashlib", "http.client", "socket", "decimal",
+    "zipfile", "lzma", "tempfile", "shutil", "difflib", "traceback", "ssl", "_hashlib", "http.client",
+    "socket", "decimal",
 )
 found = {"before": before, "slow": [name for name in slow if name in sys.modules]}
 print(json.dumps({**found, "threads": os.environ.get("OPENBLAS_NUM_THREADS")}))

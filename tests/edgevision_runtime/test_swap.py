@@ -31,7 +31,7 @@ def test_a_replaced_bundle_is_proven_loaded_and_offered(watched, lights):
     assert [event.name for event in watched.events] == ["checking", "swapped"]
     detail = watched.events[-1].detail
     assert (detail["old"], detail["new"], detail["variant"]) == ("lights 1.0.0", "lights 2.0.0", "float32.onnx")
-    assert detail["sha256"] == watched.swapped[0].sha256 == Bundle.open(watched.path).sha256
+    assert detail["manifest_sha256"] == watched.swapped[0].manifest_sha256 == Bundle.open(watched.path).manifest_sha256
 
 
 def test_a_bundle_that_nobody_touches_is_left_alone(watched):
