@@ -47,7 +47,9 @@ def plans_of(sources: tuple[str, ...], file: Path | None) -> list[CameraPlan]:
         UsageError: there is none, two have one name, or the file says what cannot be.
     """
     plans = [] if file is None else read_cameras(file)
-    plans += [CameraPlan(source, redact(source)) for source in sources]
+    short = [redact(source).partition("?")[0] for source in sources]  # settings and keys are no part of a name
+    names = short if len(set(short)) == len(short) else [redact(source) for source in sources]
+    plans += [CameraPlan(source, name) for source, name in zip(sources, names)]
     if not plans:
         raise UsageError("no camera", expected="--source SOURCE or --cameras FILE.toml")
     names = [plan.name for plan in plans]

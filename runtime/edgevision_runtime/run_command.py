@@ -49,6 +49,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
 @preview_flags
 @watch_flags
+@click.option("--report", type=PATH, help="Also write what the run did as JSON, when it ends.")
 @click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
 def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
@@ -63,12 +64,14 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
         if not quiet:
             _introduce(opened)
         limits = RunLimits(options["limit"], options["duration"], options["max_age_ms"], stop, opened.throttle)
-        started_s = time.monotonic()
+        started, started_s = time.time(), time.monotonic()
         try:
             run_pipeline(opened.channels, opened.outputs, limits, workers=options["workers"])
         finally:  # also when a camera was lost or a sink failed
             if not quiet:
                 _summarize(opened, time.monotonic() - started_s)
+    if options["report"] is not None:
+        _write_report(options["report"], bundle_path, opened, started)
     for what in (what for channel in opened.channels for what in channel.camera.unreadable):
         click.echo(f"warning: {what}", err=True)
     if stop.is_interrupt:
@@ -96,6 +99,24 @@ def _introduce(opened: Run) -> None:
     )
     sources = ", ".join(f"source {channel.status.source}, policy {channel.policy}" for channel in opened.channels)
     click.echo(f"{models}, {sources}", err=True)
+
+
+def _write_report(path: Path, bundle_path: Path, opened: Run, started: float) -> None:
+    from edgevision_runtime.report import Finding, Report
+    from edgevision_runtime.sinks.document import timestamp
+
+    said = opened.status.snapshot()
+    cameras = [{name: value for name, value in camera.items() if name != "latest"} for camera in said["cameras"]]
+    unreadable = [what for channel in opened.channels for what in channel.camera.unreadable]
+    Report(
+        command="run",
+        status="pass",
+        started=timestamp(started),
+        duration_s=round(time.time() - started, 3),
+        inputs={"bundle": {"path": str(bundle_path), "manifest_sha256": said["models"][0]["manifest_sha256"]}},
+        metrics={"models": said["models"], "cameras": cameras, "sinks": said["sinks"], "health": said["health"]},
+        warnings=tuple(Finding("W701", what) for what in unreadable),
+    ).write(path)
 
 
 def _summarize(opened: Run, duration_s: float) -> None:

@@ -16,7 +16,7 @@ from edgevision_runtime.sinks.settings import read_secret, yes_or_no
 from edgevision_runtime.sinks.slugs import slug
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
-EXPECTED = "mqtt://HOST/BASE/TOPIC or mqtts://USER@HOST:8883/BASE/TOPIC?password-file=FILE"
+EXPECTED = "mqtt://HOST/BASE/TOPIC, or mqtts://HOST:8883/BASE/TOPIC with a user before HOST and ?password-file=FILE"
 DISCOVERY_PREFIX = "homeassistant"
 _ONLY_WITH_TLS = ("ca", "cert", "key", "insecure")
 
