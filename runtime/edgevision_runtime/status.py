@@ -7,7 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING
 from edgevision_runtime.messages import BEGAN, Event, Result
@@ -20,6 +20,7 @@ KEPT_TIMES = 60  # of results, for the present rate
 RATE_WINDOW_S = 5.0  # after which a camera without results has a rate of zero
 
 
+@runtime_checkable
 class CameraCounts(Protocol):
     """What a camera counts that its frames do not show."""
 
