@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Everything that a run holds open."""
 
     channels: list[Channel]
@@ -48,8 +46,7 @@ class Run:
     late_check: LateCheck  # of what the run does not read; sets `Surroundings.stop` when that is off
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Who a run answers to."""
 
     tell: Callable[[str], None]  # is given lines for people
