@@ -1,0 +1,99 @@
+"""Embeddings on disk: vectors, the names of their pictures, and the space that they live in."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgevision.discovery.whitening import Vectors, Whitening
+from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
+from edgevision_runtime.errors import DataError, UsageError
+
+SCHEMA = "edgevision.embeddings/1"
+OnProgress = Callable[[int, int], None]  # pictures done, pictures in all
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where vectors can be compared: one backbone with one whitening."""
+
+    backbone: str  # its title, for people
+    backbone_fingerprint: str  # of its weights and its contract
+    fingerprint: str  # of the backbone and the whitening
+
+    @classmethod
+    def of(cls, title: str, backbone_fingerprint: str, whitening: Whitening) -> Space:
+        """The space of a backbone's features behind a whitening."""
+        digest = hashlib.sha256(backbone_fingerprint.encode())
+        digest.update(whitening.kernel.tobytes() + whitening.bias.tobytes())
+        return cls(title, backbone_fingerprint, digest.hexdigest())
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One vector for each picture."""
+
+    vectors: Vectors  # (n, k), rows of length 1
+    names: tuple[str, ...]  # as FrameItem.name
+    space: Space
+    source: str  # what was embedded
+    whitening: Whitening
+
+    def __post_init__(self) -> None:
+        if len(self.vectors) != len(self.names) or self.vectors.ndim != 2:
+            raise ValueError(f"{len(self.names)} names for vectors of shape {self.vectors.shape}")
+
+    def save(self, path: Path, *, force: bool = False) -> None:
+        """Write an .npz, whole or not at all. Raises UsageError when it cannot be."""
+        refuse_to_overwrite(path, force=force)
+        facts = {"schema": SCHEMA, "source": self.source, **vars(self.space)}
+        arrays: dict[str, Any] = {name: np.array(value) for name, value in facts.items()}
+        with atomic_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                vectors=self.vectors,
+                names=np.array(self.names, dtype=np.str_),
+                kernel=self.whitening.kernel,
+                bias=self.whitening.bias,
+                **arrays,
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Embeddings:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: it is not that.
+        """
+        expected = "an .npz of `edgevision embed`"
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                found = {name: archive[name] for name in archive.files}
+        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise DataError(f"{path} cannot be read: {error}", expected=expected) from error
+        if str(found.get("schema")) != SCHEMA:
+            raise DataError(f"{path} is not a file of embeddings", expected=expected)
+        space = Space(*(str(found[name]) for name in ("backbone", "backbone_fingerprint", "fingerprint")))
+        names = tuple(str(name) for name in found["names"])
+        return cls(found["vectors"], names, space, str(found["source"]), Whitening(found["kernel"], found["bias"]))
+
+
+def require_same_space(first: Space, second: Space) -> None:
+    """Refuse to compare vectors of two spaces.
+
+    Raises:
+        UsageError: names both.
+    """
+    if first.fingerprint != second.fingerprint:
+        raise UsageError(
+            f"embeddings of two spaces: {first.backbone} ({first.fingerprint[:8]}) and "
+            f"{second.backbone} ({second.fingerprint[:8]})",
+            expected="one backbone with one whitening",
+            hint="embed both with the same --model, and the second with --space of the first",
+        )
