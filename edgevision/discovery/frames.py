@@ -82,7 +82,7 @@ def open_frames(source: str, every_s: float | None = None, options: FetchOptions
         root = fetch(source, options)
         paths = _below(root)
     elif glob.has_magic(source):
-        paths = sorted(Path(path) for path in glob.iglob(source, recursive=True) if Path(path).is_file())
+        paths = sorted(Path(path) for path in glob.glob(source, recursive=True) if Path(path).is_file())  # noqa: PTH207
         root = _common_folder(paths)
     else:
         root = Path(source)
