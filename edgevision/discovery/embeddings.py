@@ -6,17 +6,25 @@ import hashlib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgevision.discovery.whitening import Vectors, Whitening
+from edgevision.discovery.backbones import Backbone
+from edgevision.discovery.frames import FrameSet
+from edgevision.discovery.whitening import DIMENSION, Vectors, Whitening
 from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
 from edgevision_runtime.errors import DataError, UsageError
 
 SCHEMA = "edgevision.embeddings/1"
+PICTURES_AT_A_TIME = 128  # decoded pictures in memory
 OnProgress = Callable[[int, int], None]  # pictures done, pictures in all
+
+
+def say_nothing(done: int, total: int) -> None:
+    """For those who do not watch."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,52 @@ class Embeddings:
         space = Space(*(str(found[name]) for name in ("backbone", "backbone_fingerprint", "fingerprint")))
         names = tuple(str(name) for name in found["names"])
         return cls(found["vectors"], names, space, str(found["source"]), Whitening(found["kernel"], found["bias"]))
+
+
+@dataclass(frozen=True)
+class EmbedPlan:
+    """How features become an embedding."""
+
+    dimension: int = DIMENSION
+    space: Embeddings | None = None  # whose whitening is taken over; None: learned from these pictures
+
+
+def embed(
+    frames: FrameSet, backbone: Backbone, plan: EmbedPlan | None = None, on_progress: OnProgress = say_nothing
+) -> Embeddings:
+    """One vector for each picture that can be decoded; the others are in `frames.unreadable`.
+
+    Raises:
+        DataError: nothing could be decoded, or the features say nothing.
+        UsageError: the space that was asked for is another backbone's.
+    """
+    plan = plan or EmbedPlan()
+    if plan.space is not None and plan.space.space.backbone_fingerprint != backbone.fingerprint:
+        raise UsageError(
+            f"the space is that of {plan.space.space.backbone}, the backbone is {backbone.title}",
+            expected="the backbone that the space was made with",
+        )
+    names, features = _features_of(frames, backbone, on_progress)
+    if plan.space is not None:
+        whitening = plan.space.whitening
+    else:
+        whitens = backbone.whitens and len(names) > 1
+        whitening = Whitening.fit(features, plan.dimension) if whitens else Whitening.none(features.shape[1])
+    space = Space.of(backbone.title, backbone.fingerprint, whitening)
+    return Embeddings(whitening(features), names, space, frames.source, whitening)
+
+
+def _features_of(frames: FrameSet, backbone: Backbone, on_progress: OnProgress) -> tuple[tuple[str, ...], Vectors]:
+    names: list[str] = []
+    features: list[Vectors] = []
+    pictures = frames.images()
+    while batch := list(islice(pictures, PICTURES_AT_A_TIME)):
+        names += [item.name for item, _ in batch]
+        features.append(backbone.features([image for _, image in batch]))
+        on_progress(len(names), len(frames.items))
+    if not names:
+        raise DataError(f"{frames.source}: no picture could be decoded", hint="; ".join(frames.unreadable[:3]))
+    return tuple(names), np.concatenate(features)
 
 
 def require_same_space(first: Space, second: Space) -> None:
