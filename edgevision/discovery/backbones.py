@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,10 +54,6 @@ def open_backbone(text: str) -> Backbone:
     if text in WITHOUT_NETWORK:
         return WITHOUT_NETWORK[text]()
     path = Path(text)
-    if path.suffix == ".evb":
-        from edgevision.discovery.bundle_backbone import BundleBackbone
-
-        return BundleBackbone.open(path)
     from edgevision.discovery.keras_backbone import KerasBackbone, pinned_names
 
     if (path / "run.json").is_file():
@@ -67,7 +63,7 @@ def open_backbone(text: str) -> Backbone:
     known = (*WITHOUT_NETWORK, *pinned_names())
     raise UsageError(
         f"no backbone {text!r}",
-        expected=f"a run directory, a bundle, or {' | '.join(known)}",
+        expected=f"a run directory, or {' | '.join(known)}",
         hint=did_you_mean(text, known),
     )
 
@@ -106,7 +102,7 @@ class PixelsBackbone:
         return np.asarray(np.stack(pictures) / np.float32(255), np.float32)
 
 
-WITHOUT_NETWORK: dict[str, Any] = {"hog": HogBackbone, "pixels": PixelsBackbone}
+WITHOUT_NETWORK: dict[str, Callable[[], Backbone]] = {"hog": HogBackbone, "pixels": PixelsBackbone}
 
 
 def fingerprint_of(title: str, preprocess: Preprocess, weights: Sequence[Any] = ()) -> str:

@@ -60,9 +60,13 @@ class KerasBackbone:
 
     def features(self, images: Sequence[Image]) -> Vectors:
         """See `Backbone`."""
-        tensors = np.stack([np.asarray(self.preprocess(image), np.float32) for image in images])
-        batches = (tensors[start : start + BATCH] for start in range(0, len(tensors), BATCH))
-        return np.concatenate([np.asarray(self.model(batch, training=False)) for batch in batches])
+        return features_of(self.model, np.stack([np.asarray(self.preprocess(image), np.float32) for image in images]))
+
+
+def features_of(model: keras.Model, tensors: Any) -> Vectors:
+    """What the model gives for tensors (n, h, w, c) that went through its contract, batch by batch: float32 (n, d)."""
+    batches = (tensors[start : start + BATCH] for start in range(0, len(tensors), BATCH))
+    return np.concatenate([np.asarray(model(batch.astype(np.float32), training=False)) for batch in batches])
 
 
 def pinned_names() -> tuple[str, ...]:
