@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +22,34 @@ from edgevision.cli.options import (
     report_option,
     seed_option,
 )
+from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgevision.discovery.embeddings import Embeddings
     from edgevision.discovery.pretraining.loop import EpochLoss
     from edgevision.discovery.pretraining.pretrain import PretrainHooks, PretrainResult
+    from edgevision.reports.envelope import Report, Stopwatch
 
 PRETRAIN_EPILOG = """\b
 Examples:
   edgevision pretrain frames/ -o runs/ssl --arch cnn
   edgevision pretrain photos -o runs/ssl --teacher mobilenet_v2-imagenet --minutes 5
   edgevision pretrain mnist -o runs/ssl --arch cnn_dense --color gray --scan 10"""
+
+EMBED_EPILOG = """\b
+Examples:
+  edgevision embed frames/ --model runs/ssl -o emb.npz
+  edgevision embed tuesday.mp4 --model runs/ssl --every 0.5 --space emb.npz -o tuesday.npz"""
+
+embed_options = (
+    click.option("--model", default="hog", show_default=True, metavar="RUN|NAME",
+                 help="What looks at the pictures: a run directory, pinned weights, hog or pixels."),
+    click.option("--dimension", type=click.IntRange(1), help="Numbers of an embedding, at most. [default: 32]"),
+    click.option("--space", type=click.Path(path_type=Path), metavar="EMB.npz",
+                 help="Whiten as these embeddings are, to compare with them. [default: by these pictures]"),
+    click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                 help="Between the frames of videos. [default: each frame]"),
+)  # fmt: skip
 
 pretrain_options = (
     click.option("--method", type=click.Choice(["vicreg", "simclr", "distill"]),
@@ -54,6 +73,70 @@ pretrain_options = (
                  show_default=True),
     click.option("--resume", is_flag=True, help="Go on with an interrupted learning of the same plan."),
 )  # fmt: skip
+
+
+@click.command(epilog=EMBED_EPILOG)
+@click.argument("data")
+@output_option("The .npz to write.")
+@all_of(*embed_options)
+@report_option
+@force_option
+@console_options
+def embed(console: Console, data: str, output: Path, report: Path | None, force: bool, **given: Any) -> None:
+    """Turn the pictures or videos of DATA into vectors that can be compared; no label is read."""
+    from edgevision_runtime.atomic import check_place, refuse_to_overwrite
+
+    refuse_to_overwrite(output, force=force)
+    check_place(output)
+    from edgevision.reports.envelope import Stopwatch
+
+    watch = Stopwatch()
+    embeddings, unreadable = _embedded(console, data, **given)
+    embeddings.save(output, force=force)
+    count, dimension = embeddings.vectors.shape
+    metrics = {"pictures": count, "dimension": dimension, "space": vars(embeddings.space)}
+    title, fingerprint = embeddings.space.backbone, embeddings.space.fingerprint[:8]
+    console.result(f"{count} vectors of {dimension} numbers, space {fingerprint} of {title}", metrics)
+    following = f"edgevision cluster {output} -o clusters/"
+    if report is not None:
+        _report("embed", watch, data, metrics, unreadable, following).write(report)
+    console.next_step(output, following)
+
+
+def _embedded(
+    console: Console, data: str, model: str, dimension: int | None, space: Path | None, every_s: float | None
+) -> tuple[Embeddings, list[str]]:
+    """The embeddings of `data`, and what could not be read, which is warned about."""
+    if dimension is not None and space is not None:
+        raise UsageError("--dimension and --space", expected="one of the two: a space has its dimension")
+    from edgevision.discovery.backbones import open_backbone
+    from edgevision.discovery.embeddings import Embeddings, EmbedPlan, embed
+    from edgevision.discovery.frames import open_frames
+    from edgevision.discovery.whitening import DIMENSION
+
+    plan = EmbedPlan(dimension or DIMENSION, None if space is None else Embeddings.load(space))
+    frames, backbone = open_frames(data, every_s), open_backbone(model)
+    console.log(f"{len(frames.items)} pictures through {backbone.title}")
+    if dimension is not None and not backbone.whitens:
+        console.warn(f"--dimension does nothing: {backbone.title} are not whitened, which would harm them")
+    with ExitStack() as open_bar:
+        bars = _Bars(console, open_bar)
+        found = embed(frames, backbone, plan, lambda done, total: bars.on_pictures("embedding", done, total))
+    for problem in frames.unreadable:
+        console.warn(f"left out: {problem}")
+    place = str(Path(model).absolute()) if Path(model).exists() else model
+    return replace(found, model=place), frames.unreadable
+
+
+def _report(
+    command: str, watch: Stopwatch, data: str, metrics: dict[str, Any], unreadable: Sequence[str], following: str
+) -> Report:
+    from edgevision.reports.envelope import Finding, Report
+
+    warnings = tuple(Finding("W401", problem) for problem in unreadable)
+    inputs = {"data": {"path": data}}
+    return Report(command, "pass", watch.started, watch.duration_s, inputs, metrics=metrics, warnings=warnings,
+                  next=(following,))  # fmt: skip
 
 
 @click.command(epilog=PRETRAIN_EPILOG)
@@ -101,10 +184,13 @@ class _Bars:
         self.present = ""
         self.advance: Advance = lambda note: None
         self.note = ""
+        self.done = 0
 
     def on_pictures(self, work: str, done: int, total: int) -> None:
-        self._bar(work, total - done + 1)
-        self.advance("")
+        self._bar(work, total)
+        for _ in range(done - self.done):
+            self.advance("")
+        self.done = done
 
     def on_step(self, stage: str, step: int, steps: int, record: EpochLoss | None) -> None:
         if record is not None:
@@ -117,7 +203,7 @@ class _Bars:
     def _bar(self, name: str, total: int) -> None:
         if name != self.present:
             self.open_bar.close()  # the bar before this one
-            self.present, self.note = name, ""
+            self.present, self.note, self.done = name, "", 0
             self.advance = self.open_bar.enter_context(self.console.progress(total, name))
 
 

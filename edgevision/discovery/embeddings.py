@@ -19,6 +19,10 @@ from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
 from edgevision_runtime.errors import DataError, UsageError
 
 SCHEMA = "edgevision.embeddings/1"
+ENTRIES = frozenset(  # of the archive
+    ("vectors", "names", "kernel", "bias", "source", "root", "model",
+     "backbone", "backbone_fingerprint", "fingerprint")
+)  # fmt: skip
 PICTURES_AT_A_TIME = 128  # decoded pictures in memory
 OnProgress = Callable[[int, int], None]  # pictures done, pictures in all
 
@@ -52,6 +56,8 @@ class Embeddings:
     space: Space
     source: str  # what was embedded
     whitening: Whitening
+    root: str = ""  # folder that the names are relative to; "": unknown
+    model: str = ""  # what `open_backbone` took; "": unknown
 
     def __post_init__(self) -> None:
         if len(self.vectors) != len(self.names) or self.vectors.ndim != 2:
@@ -60,8 +66,8 @@ class Embeddings:
     def save(self, path: Path, *, force: bool = False) -> None:
         """Write an .npz, whole or not at all. Raises UsageError when it cannot be."""
         refuse_to_overwrite(path, force=force)
-        facts = {"schema": SCHEMA, "source": self.source, **vars(self.space)}
-        arrays: dict[str, Any] = {name: np.array(value) for name, value in facts.items()}
+        facts = {"schema": SCHEMA, "source": self.source, "root": self.root, "model": self.model}
+        arrays: dict[str, Any] = {name: np.array(value) for name, value in {**facts, **vars(self.space)}.items()}
         with atomic_file(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
@@ -85,11 +91,13 @@ class Embeddings:
                 found = {name: archive[name] for name in archive.files}
         except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
             raise DataError(f"{path} cannot be read: {error}", expected=expected) from error
-        if str(found.get("schema")) != SCHEMA:
+        if str(found.get("schema")) != SCHEMA or not found.keys() >= ENTRIES:
             raise DataError(f"{path} is not a file of embeddings", expected=expected)
         space = Space(*(str(found[name]) for name in ("backbone", "backbone_fingerprint", "fingerprint")))
         names = tuple(str(name) for name in found["names"])
-        return cls(found["vectors"], names, space, str(found["source"]), Whitening(found["kernel"], found["bias"]))
+        whitening = Whitening(found["kernel"], found["bias"])
+        source, root, model = (str(found[name]) for name in ("source", "root", "model"))
+        return cls(found["vectors"], names, space, source, whitening, root, model)
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def embed(
         whitens = backbone.whitens and len(names) > 1
         whitening = Whitening.fit(features, plan.dimension) if whitens else Whitening.none(features.shape[1])
     space = Space.of(backbone.title, backbone.fingerprint, whitening)
-    return Embeddings(whitening(features), names, space, frames.source, whitening)
+    return Embeddings(whitening(features), names, space, frames.source, whitening, str(frames.root.absolute()))
 
 
 def _features_of(frames: FrameSet, backbone: Backbone, on_progress: OnProgress) -> tuple[tuple[str, ...], Vectors]:

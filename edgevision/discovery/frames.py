@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgevision.data.datasets import NAMED, fetch
 from edgevision.data.images import IMAGE_SUFFIXES, read_image
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.types import Image
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg"})
+UNSTATED_RATE = 25.0  # frames a second of a video that does not say
 MASK_FOLDERS = frozenset({"masks"})  # index pictures beside images/: nothing a camera saw
 
 
@@ -97,6 +98,23 @@ def open_frames(source: str, every_s: float | None = None, options: FetchOptions
     return FrameSet(source, root, items)
 
 
+def named_frames(source: str, root: Path, names: Sequence[str]) -> FrameSet:
+    """The pictures of these names below `root`, in this order; whether they are there shows when they are read."""
+    rates: dict[Path, float | None] = {}
+    items = []
+    for name in names:
+        file, _, frame = name.rpartition("#")
+        path = root / file
+        if not (path.suffix.lower() in VIDEO_SUFFIXES and frame.isdigit()):
+            items.append(FrameItem(name, root / name))
+            continue
+        if path not in rates:
+            rates[path] = _rate(path)
+        rate = rates[path]
+        items.append(FrameItem(name, path, int(frame), None if rate is None else int(frame) / rate))
+    return FrameSet(source, root, tuple(items))
+
+
 def _below(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file() and not _is_hidden_or_mask(path, root))
 
@@ -138,9 +156,29 @@ def _length(path: Path) -> tuple[int, float]:
         count = 0
         while video.grab():
             count += 1
-        fps = float(video.get(cv2.CAP_PROP_FPS))
+        fps = _stated_rate(video)
         video.release()
-    return count, fps if 0 < fps <= 1000 else 25.0
+    return count, fps
+
+
+def _rate(path: Path) -> float | None:
+    """Frames a second of a video; None when it cannot be opened."""
+    import cv2
+
+    from edgevision_runtime.quiet import without_native_chatter
+
+    with without_native_chatter():
+        video = cv2.VideoCapture(str(path))
+        fps = _stated_rate(video) if video.isOpened() else None
+        video.release()
+    return fps
+
+
+def _stated_rate(video: Any) -> float:
+    import cv2
+
+    fps = float(video.get(cv2.CAP_PROP_FPS))
+    return fps if 0 < fps <= 1000 else UNSTATED_RATE
 
 
 def _frames_of(path: Path, items: list[FrameItem], problems: list[str]) -> Iterator[tuple[FrameItem, Image]]:
