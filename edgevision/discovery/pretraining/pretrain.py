@@ -17,6 +17,7 @@ from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Distillation, Material, Objective, Pictures, Scan, TwoViews
 from edgevision.discovery.pretraining.plan import EPOCHS, PretrainPlan
+from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, make_scan
 from edgevision.discovery.pretraining.spread import Spread
 from edgevision.discovery.pretraining.views import DISTILLED, parse_views, views_for
 from edgevision.discovery.whitening import Vectors, Whitening
@@ -34,8 +35,6 @@ from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
 
 TEACHER_DIMENSION = 128  # of the whitened teacher that a student learns
-NEIGHBOURS = 10  # of each picture, for SCAN
-SCAN_RATE = 1e-3
 PLACEHOLDER_CLASSES = 2  # of the head that is cut off again
 LOOKED_AT = 64  # pictures that decide which views suit
 
@@ -110,7 +109,8 @@ class _Pretraining:
         spread.refuse_collapse()
         result = PretrainResult(None, features, self.frames, self.items, spread, self.histories)
         if scan is not None:
-            result = self._with_scan(result, scan)
+            scan_losses, clusters = best_clusters(scan, features)
+            result = replace(result, scan_losses=scan_losses, clusters=clusters)
         if self.placement.is_chief:
             result = replace(result, run=self._write(result))
         self.unfinished.delete()
@@ -191,25 +191,12 @@ class _Pretraining:
 
     def _scan(self) -> Scan:
         """A stage that makes neighbours of the embedding fall into one cluster."""
-        from sklearn.neighbors import NearestNeighbors
-
         features = self._features()
-        embedding = Whitening.fit(features)(features)
-        count = min(NEIGHBOURS + 1, len(embedding))
-        search = NearestNeighbors(n_neighbors=count).fit(embedding)
-        neighbours = search.kneighbors(embedding, return_distance=False)[:, 1:]
         with self.placement.strategy.scope():
-            scan = Scan(self.material, neighbours.astype(np.int64), int(self.plan.scan or 0))
+            scan = make_scan(self.material, features, int(self.plan.scan or 0))
         plan = LoopPlan(self.plan.scan_epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan
-
-    def _with_scan(self, result: PretrainResult, scan: Scan) -> PretrainResult:
-        """The clusters of the head with the lowest loss: of all heads the best or near it, and no label is needed."""
-        scan_losses = scan.final_losses(result.features)
-        lowest = int(np.argmin(scan_losses))
-        logits = np.asarray(scan.heads[lowest](result.features, training=False))
-        return replace(result, scan_losses=scan_losses, clusters=logits.argmax(axis=1))
 
     def _features(self) -> Vectors:
         return features_of(self.backbone, self.pictures)
