@@ -28,6 +28,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("edgevision.cli.learn", "train", "Train a model on labelled images or masks.", "learn"),
     "pretrain": Verb("edgevision.cli.discover", "pretrain", "Learn a backbone without labels.", "learn"),
     "embed": Verb("edgevision.cli.discover", "embed", "Turn pictures into vectors that can be compared.", "learn"),
+    "cluster": Verb("edgevision.cli.discover", "cluster", "Group pictures or frames into clusters to name.", "learn"),
     "prune": Verb("edgevision.cli.shrink", "prune", "Set small weights to zero and train on.", "shrink"),
     "quantize": Verb("edgevision.cli.shrink", "quantize", "Train on with int8 in mind (QAT).", "shrink"),
     "convert": Verb("edgevision.cli.translate", "convert", "Make a bundle of TFLite and ONNX variants.", "translate"),
