@@ -51,7 +51,7 @@ def label(console: Console, clusters: Path, port: int, no_browser: bool) -> None
     named = NamedClusters.open(clusters)
     following = _following(clusters)
     subject = Subject(str(named.folder.embeddings.source), named.folder.embeddings.names, following)
-    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.folder.frames()))
+    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.frames()))
     server = PageServer(routes.answer, port)
     server.start()
     for notice in named.store.notices:

@@ -87,10 +87,11 @@ def apply_names(named: NamedClusters, plan: ApplyPlan, on_progress: OnProgress =
 
     Raises:
         UsageError: fewer than two names, or a place that cannot be written.
+        DataError: the pictures are not there any more.
     """
     check_data_place(plan.output, force=plan.force)
     found = named.propagate(plan.abstain)
-    frames = named.folder.frames()
+    frames = named.frames()
     with atomic_folder(plan.output) as folder:
         for label in found.labels:
             (folder / label).mkdir()

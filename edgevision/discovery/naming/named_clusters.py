@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevision.discovery.clustering.folder import ClusterFolder
+from edgevision.discovery.frames import FrameSet
 from edgevision.discovery.naming.propagate import Propagation, propagate
 from edgevision.discovery.naming.screens import Screens
 from edgevision.discovery.naming.state import State
 from edgevision.discovery.naming.store import NamingStore
+from edgevision_runtime.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,21 @@ class NamedClusters:
     def state(self) -> State:
         """What is named now."""
         return self.store.state
+
+    def frames(self) -> FrameSet:
+        """The pictures, in the order of the embeddings.
+
+        Raises:
+            DataError: the folder that they lie in is not there any more.
+        """
+        root = self.folder.embeddings.root
+        if not root or not Path(root).is_dir():
+            raise DataError(
+                f"{root or 'the folder'}, whose pictures were clustered, is not there",
+                expected="the pictures where they were",
+                hint="put them back, or cluster them where they are now",
+            )
+        return self.folder.frames()
 
     def propagate(self, abstain: float) -> Propagation:
         """Labels of the pictures. Raises UsageError: fewer than two names."""

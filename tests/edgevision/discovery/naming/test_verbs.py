@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from edgevision.cli import edgevision
 from edgevision.discovery.naming.named_clusters import NamedClusters
-from tests.edgevision.discovery.naming.conftest import name_as_a_person_would
+from tests.edgevision.discovery.naming.conftest import make_clusters, name_as_a_person_would
 from tests.edgevision.discovery.naming.test_server import Client
 
 LABEL = [sys.executable, "-c", "from edgevision.cli import main; main()", "label", "--no-browser"]
@@ -70,6 +70,20 @@ def test_names_that_were_written_into_names_csv_are_applied_without_any_page(clu
     counts = report["metrics"]["by"]
     assert counts["abstained"] == round(0.3 * (300 - counts["person"]))
     assert report["next"] == [f"edgevision train {tmp_path / 'set'} -o runs/set"]
+
+
+def test_pictures_that_were_moved_away_are_told_before_anything_is_written(tmp_path: Path, digits_folder: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, file in enumerate(sorted(digits_folder.glob("[03]/*.png"))[:8]):
+        (tmp_path / "in" / f"{number}.png").write_bytes(file.read_bytes())
+    clusters = make_clusters(tmp_path / "clusters", str(tmp_path / "in"), "pixels", 2)
+    NamedClusters.open(clusters).store.name([0], "a")
+    NamedClusters.open(clusters).store.name([1], "b")
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
+
+    for refused in (run("label", clusters, "--no-browser"), run("apply", clusters, "-o", tmp_path / "set")):
+        assert "whose pictures were clustered, is not there" in str(refused.exception)
+    assert not (tmp_path / "set").exists()
 
 
 def test_clusters_that_are_not_named_yet_are_told(clusters: Path, tmp_path: Path) -> None:
