@@ -20,6 +20,7 @@ ROOM_CHARACTERS = 60  # of column names side by side
 MOST_VIDEOS = 8  # rows of a timeline
 LANE_IN = 1.75  # height of a video's row with its key frames
 KEYFRAME_ZOOM = 0.45
+KEYFRAME_PIXELS_AN_INCH = 66  # of a picture at zoom 1, with some room around it; matplotlib draws 72
 
 Picture = npt.NDArray[np.uint8]
 
@@ -120,7 +121,10 @@ def _lane(axes: Any, spans: Sequence[Span]) -> None:
 
 def _spread(spans: Sequence[Span], end_s: float) -> list[tuple[float, Span]]:
     """Key frames that fit side by side, the longest scenes first, each as near above its scene as the others let it."""
-    room = int(WIDE_IN / 0.62)
+    if not spans:
+        return []
+    assert spans[0].picture is not None
+    room = max(1, int(WIDE_IN / (KEYFRAME_ZOOM * spans[0].picture.shape[1] / KEYFRAME_PIXELS_AN_INCH)))
     longest = sorted(spans, key=lambda span: span.start_s - span.end_s)[:room]
     shown = sorted(longest, key=lambda span: span.start_s)
     gap = end_s / room

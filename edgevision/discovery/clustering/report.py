@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgevision.discovery.clustering.album import LARGE, in_square, read_small, strip
+from edgevision.discovery.clustering.album import LARGE, Album, fitted, strip
 from edgevision.discovery.clustering.cluster import Clustered
-from edgevision.discovery.clustering.scenes import JUMP
+from edgevision.discovery.clustering.scenes import JUMP, Scene
 from edgevision.discovery.clustering.statistics import BORDERLINES, EXEMPLARS, OUTLIER_QUANTILE
 from edgevision.discovery.judge import Judgement
 from edgevision.reports.cluster_plots import MOST_VIDEOS, Span, clock, cluster_confusion, cluster_sizes, timeline
@@ -25,7 +24,7 @@ FARTHEST = f"{100 * (1 - OUTLIER_QUANTILE):.0f} %"
 MOST_OUTLIERS = 18
 MOST_CLUSTERS = 200  # on the contact sheet
 MOST_SCENES = 60  # in the table
-KEYFRAME = 110  # pixels on the timeline
+KEYFRAME = 110  # pixels of its height on the timeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +38,12 @@ class Judged:
 
 def write_cluster_report(path: Path, name: str, clustered: Clustered, judged: Judged | None, command: str) -> None:
     """Write report.html of the clusters folder `name`."""
-    album = read_small(clustered.frames, _shown(clustered), LARGE)
+    album = Album(clustered.frames, _shown(clustered))
     sections = [_summary(clustered)]
     if judged is not None:
         sections.append(_judged(judged))
     if clustered.scenes:
-        sections.append(_scenes(clustered, album))
+        sections += [_scenes(clustered, album), _scene_table(clustered)]
     sections += [_sheet(clustered, album), _map(clustered)]
     if clustered.statistics.outliers:
         sections.append(_outliers(clustered, album))
@@ -105,37 +104,42 @@ def _judged(judged: Judged) -> Section:
     return Section("Against true labels", text, tiles, figures=[figure])
 
 
-def _scenes(clustered: Clustered, album: Mapping[int, Image]) -> Section:
+def _scenes(clustered: Clustered, album: Album) -> Section:
     spans = [
-        Span(scene.video, scene.start_s, scene.end_s, scene.cluster, _keyframe(album, scene.keyframe, scene.same_as))
+        Span(scene.video, scene.start_s, scene.end_s, scene.cluster, _keyframe(album, scene))
         for scene in clustered.scenes
     ]
     videos = len({scene.video for scene in clustered.scenes})
     caption = "Scenes, coloured and numbered by the cluster of most of their frames, with key frames that differ."
     if videos > MOST_VIDEOS:
         caption += f" The first {MOST_VIDEOS} of {videos} videos."
+    text = f"A scene ends where the embedding jumps, by {JUMP:g} times what the frames around it vary."
+    return Section("Scenes", text, figures=[Figure(caption, timeline(spans), is_wide=True)])
+
+
+def _scene_table(clustered: Clustered) -> Section:
     longest_s = max(scene.end_s for scene in clustered.scenes)
     rows = [
         [str(scene.number), scene.video, clock(round(scene.start_s, 1), longest_s),
          clock(round(scene.end_s - scene.start_s, 1), longest_s), f"{len(scene.positions):,}", str(scene.cluster),
-         "" if scene.same_as is None else f"as scene {scene.same_as}"]
+         "" if scene.same_as is None else f"scene {scene.same_as}"]
         for scene in clustered.scenes[:MOST_SCENES]
     ]  # fmt: skip
-    table = Table(("Scene", "Video", "Start", "Length", "Frames", "Cluster", "Shows the same"), rows, (0, 2, 3, 4, 5))
-    more = "" if len(clustered.scenes) <= MOST_SCENES else f" The first {MOST_SCENES} of {len(clustered.scenes)} rows."
-    text = (
-        f"A scene ends where the embedding jumps, by {JUMP:g} times what the frames around it vary. All scenes are in "
+    table = Table(
+        ("Scene", "Video", "Start", "Length", "Frames", "Cluster", "Shows the same as"), rows, (0, 2, 3, 4, 5)
     )
-    text += f"`scenes.csv`.{more}"
-    return Section("Scenes", text, table=table, figures=[Figure(caption, timeline(spans), is_wide=True)])
+    text = "All scenes are in `scenes.csv`."
+    if len(clustered.scenes) > MOST_SCENES:
+        text += f" The first {MOST_SCENES} of {len(clustered.scenes)} are here."
+    return Section("Scene by scene", text, table=table)
 
 
-def _keyframe(album: Mapping[int, Image], position: int, same_as: int | None) -> Image | None:
-    picture = album.get(position)
-    return None if picture is None or same_as is not None else in_square(picture, KEYFRAME)[..., ::-1]
+def _keyframe(album: Album, scene: Scene) -> Image | None:
+    is_new = scene.same_as is None and scene.keyframe in album.pictures
+    return album.tile(scene.keyframe, KEYFRAME)[..., ::-1] if is_new else None
 
 
-def _sheet(clustered: Clustered, album: Mapping[int, Image]) -> Section:
+def _sheet(clustered: Clustered, album: Album) -> Section:
     shown = clustered.statistics.clusters[:MOST_CLUSTERS]
     columns = (
         -(-max(len(facts.exemplars) for facts in shown) // 2) if len(shown) else EXEMPLARS // 2,
@@ -146,14 +150,14 @@ def _sheet(clustered: Clustered, album: Mapping[int, Image]) -> Section:
         image = strip(facts, album, columns)
         name = clustered.embeddings.names[facts.medoid]
         purity = "" if math.isnan(facts.purity) else f" · purity {percent(facts.purity)}"
-        pictures.append(Picture(thumbnail(image, image.shape[1]), f"Cluster {number} · {facts.size:,}{purity}\n{name}"))
+        pictures.append(Picture(_jpeg(image), f"Cluster {number} · {facts.size:,}{purity}\n{name}"))
     text = (
         "The most typical picture of each cluster is large, with its name below; beside it those that are next, each "
         "unlike the others; framed in orange those that nearly fell into another cluster."
     )
     if len(clustered.statistics.clusters) > MOST_CLUSTERS:
         text += f" The {MOST_CLUSTERS} largest of {len(clustered.statistics.clusters)}."
-    if not album:
+    if not album.pictures:
         text += "\n\nThe pictures were not at hand, so that none is shown."
     return Section("The clusters", text, gallery=Gallery(pictures, columns=2))
 
@@ -161,10 +165,10 @@ def _sheet(clustered: Clustered, album: Mapping[int, Image]) -> Section:
 def _map(clustered: Clustered) -> Section:
     vectors, assignment = clustered.embeddings.vectors, clustered.grouping.assignment
     chosen = np.sort(np.random.default_rng(0).permutation(len(vectors))[:MOST_POINTS])
-    album = read_small(clustered.frames, chosen.tolist(), THUMBNAIL)
+    album = Album(clustered.frames, chosen.tolist()).pictures
     chosen = np.array([position for position in chosen.tolist() if position in album] or chosen.tolist())
     blank = np.full((THUMBNAIL, THUMBNAIL, 3), 255, np.uint8)
-    small = [album.get(position, blank)[..., ::-1] for position in chosen.tolist()]
+    small = [fitted(album.get(position, blank), (THUMBNAIL, THUMBNAIL))[..., ::-1] for position in chosen.tolist()]
     groups = [int(assignment[position]) for position in chosen]
     picture = embedding_map(flatten_to_map(vectors[chosen]), small, groups)
     text = "Each picture where its embedding lies; near ones are alike to the network. Colours are those of clusters."
@@ -173,20 +177,24 @@ def _map(clustered: Clustered) -> Section:
     return Section("The map", text, figures=[Figure("t-SNE of the embedding.", picture, is_wide=True)])
 
 
-def _outliers(clustered: Clustered, album: Mapping[int, Image]) -> Section:
+def _outliers(clustered: Clustered, album: Album) -> Section:
     statistics, names = clustered.statistics, clustered.embeddings.names
     pictures = [
-        Picture(thumbnail(album[position], album[position].shape[1]),
+        Picture(_jpeg(album.tile(position, LARGE)),
                 f"{names[position]}\n{statistics.distance[position]:.2f} from cluster "
                 f"{clustered.grouping.assignment[position]}")
         for position in statistics.outliers[:MOST_OUTLIERS]
-        if position in album
+        if position in album.pictures
     ]  # fmt: skip
     text = (
         f"{len(statistics.outliers)} pictures lie farther than {statistics.outlier_distance:.2f} from the centre of "
         f"their cluster, as {FARTHEST} do. The farthest first; `assignments.csv` has them all."
     )
     return Section("Outliers", text, gallery=Gallery(pictures, columns=6))
+
+
+def _jpeg(image: Image) -> bytes:
+    return thumbnail(image, max(image.shape[:2]))
 
 
 def _settings(clustered: Clustered, command: str) -> Section:

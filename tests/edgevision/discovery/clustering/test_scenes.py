@@ -9,9 +9,9 @@ import pytest
 
 from edgevision.discovery.backbones import open_backbone
 from edgevision.discovery.clustering.scenes import WINDOW, Scene, find_cuts, find_scenes
-from edgevision.discovery.embeddings import embed
-from edgevision.discovery.frames import open_frames
-from edgevision.discovery.whitening import normalized
+from edgevision.discovery.embeddings import Embeddings, Space, embed
+from edgevision.discovery.frames import FrameItem, open_frames
+from edgevision.discovery.whitening import Whitening, normalized
 from tests.edgevision.discovery.clips import BRICK, MEADOW, NIGHT, write_video
 
 
@@ -74,3 +74,17 @@ def test_pictures_are_no_scenes(digits_folder: Path) -> None:
     embeddings = embed(frames, open_backbone("pixels"))
 
     assert find_scenes(frames.items, embeddings, np.zeros(len(frames.items), np.int64)) == ()
+
+
+def test_scenes_of_different_things_are_never_called_the_same_though_each_varies_much() -> None:
+    chance = np.random.default_rng(0)
+    rows = np.repeat(np.eye(16)[:6], 12, axis=0) + chance.normal(0, 0.25, (72, 16))
+    vectors = normalized(rows.astype(np.float32))
+    items = [FrameItem(f"a.avi#{frame}", Path("a.avi"), frame, frame / 10) for frame in range(72)]
+    names = tuple(item.name for item in items)
+    whitening = Whitening.none(16)
+    embeddings = Embeddings(vectors, names, Space("a net", "", ""), "a.avi", whitening)
+
+    scenes = find_scenes(items, embeddings, np.zeros(72, np.int64))
+
+    assert repeats(scenes) == {}
