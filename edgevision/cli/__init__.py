@@ -28,7 +28,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("edgevision.cli.learn", "train", "Train a model on labelled images or masks.", "learn"),
     "pretrain": Verb("edgevision.cli.discover", "pretrain", "Learn a backbone without labels.", "learn"),
     "embed": Verb("edgevision.cli.discover", "embed", "Turn pictures into vectors that can be compared.", "learn"),
-    "cluster": Verb("edgevision.cli.discover", "cluster", "Group pictures or frames into clusters to name.", "learn"),
+    "cluster": Verb("edgevision.cli.cluster", "cluster", "Group pictures or frames into clusters to name.", "learn"),
     "label": Verb("edgevision.cli.label", "label", "Name clusters on a page of this machine.", "learn"),
     "apply": Verb("edgevision.cli.label", "apply", "Make a data set of the names of clusters.", "learn"),
     "prune": Verb("edgevision.cli.shrink", "prune", "Set small weights to zero and train on.", "shrink"),

@@ -21,11 +21,8 @@ from edgevision.cli.options import (
     report_option,
     seed_option,
 )
-from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgevision.discovery.clustering.cluster import Clustered, ClusterHooks, ClusterPlan
-    from edgevision.discovery.clustering.report import Judged
     from edgevision.discovery.pretraining.loop import EpochLoss
     from edgevision.discovery.pretraining.pretrain import PretrainHooks, PretrainResult
     from edgevision.reports.envelope import Report, Stopwatch
@@ -49,29 +46,6 @@ embed_options = (
                  help="Whiten as these embeddings are, to compare with them. [default: by these pictures]"),
     click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                  help="Between the frames of videos. [default: each frame]"),
-)  # fmt: skip
-
-CLUSTER_EPILOG = """\b
-Examples:
-  edgevision cluster frames/ --model runs/ssl -o clusters/ -k 50
-  edgevision cluster emb.npz -o clusters/ -k 30
-  edgevision cluster drive.mp4 --every 0.2 -o scenes/ --keyframes keyframes/
-  edgevision cluster mnist --model runs/ssl -k 10 --scan --truth -o digits/
-
-More clusters than there are things is right: several may get the same name."""
-
-cluster_options = (
-    click.option("-k", "k", type=click.IntRange(1), default=50, show_default=True, help="How many clusters."),
-    click.option("--model", metavar="RUN|NAME", help="What looks at the pictures, as of embed. [default: hog]"),
-    *embed_options[1:],
-    click.option("--scan", is_flag=True, help="Train the run's network on until neighbours share one of k clusters."),
-    click.option("--scan-epochs", type=click.IntRange(1), help="[default: 30]"),
-    click.option("--truth", "has_truth", is_flag=True,
-                 help="Then judge by the names of the class folders; clusters stay as they are."),
-    click.option("--truth-csv", type=click.Path(path_type=Path, dir_okay=False),
-                 help="The same with the columns name,label of this file."),
-    click.option("--keyframes", type=click.Path(path_type=Path, file_okay=False),
-                 help="Also write the key frames of the scenes into this folder."),
 )  # fmt: skip
 
 pretrain_options = (
@@ -116,7 +90,7 @@ def embed(console: Console, data: str, output: Path, report: Path | None, force:
 
     watch, request = Stopwatch(), EmbedRequest(data, **given)
     with ExitStack() as open_bar:
-        bars = _Bars(console, open_bar)
+        bars = Bars(console, open_bar)
         hooks = EmbedHooks(console.log, console.warn, lambda done, total: bars.on_pictures("embedding", done, total))
         embeddings, unreadable = embed_source(request, hooks)
     embeddings.save(output, force=force)
@@ -126,98 +100,14 @@ def embed(console: Console, data: str, output: Path, report: Path | None, force:
     console.result(f"{count} vectors of {dimension} numbers, space {fingerprint} of {title}", metrics)
     following = f"edgevision cluster {output} -o clusters/"
     if report is not None:
-        _report("embed", watch, data, metrics, unreadable, following).write(report)
+        verb_report("embed", watch, data, metrics, unreadable, following).write(report)
     console.next_step(output, following)
 
 
-@click.command(epilog=CLUSTER_EPILOG)
-@click.argument("data")
-@output_option("The clusters folder to write.")
-@all_of(*cluster_options)
-@seed_option
-@report_option
-@force_option
-@console_options
-def cluster(console: Console, data: str, output: Path, report: Path | None, **given: Any) -> None:
-    """Group the pictures or video frames of DATA, or the vectors of an .npz, into clusters to name."""
-    force, keyframes = given.pop("force"), given.pop("keyframes")
-    truth_flags = given.pop("has_truth"), given.pop("truth_csv")
-    plan = _cluster_plan(data, given)
-    from edgevision.discovery.clustering.folder import check_writable
-    from edgevision_runtime.atomic import refuse_to_overwrite
-
-    check_writable(output, force=force)
-    if keyframes is not None:
-        refuse_to_overwrite(keyframes, force=force)
-    from edgevision.discovery.clustering.cluster import form_clusters
-    from edgevision.discovery.clustering.outcome import Target, metrics_of, write_outcome
-    from edgevision.reports.envelope import Stopwatch
-
-    watch = Stopwatch()
-    with _cluster_hooks(console) as hooks:
-        found = form_clusters(plan, hooks)
-    judged = _judged(found, *truth_flags)
-    if not found.are_pictures_at_hand:
-        console.warn(f"the pictures of {data} are not at hand in {found.embeddings.root}: the report shows none")
-    console.log("writing the report")
-    write_outcome(found, Target(output, keyframes, force, shlex.join(["edgevision", *sys.argv[1:]])), judged)
-    metrics = metrics_of(found, judged)
-    console.result(_cluster_text(metrics), metrics)
-    following = f"edgevision label {output}"
-    if report is not None:
-        _report("cluster", watch, data, metrics, found.unreadable, following).write(report)
-    console.next_step(f"{output} (report.html in it)", following)
-
-
-def _cluster_plan(data: str, given: dict[str, Any]) -> ClusterPlan:
-    from edgevision.discovery.clustering.cluster import ClusterPlan
-    from edgevision.discovery.pretraining.plan import SCAN_EPOCHS
-
-    scans, epochs = given.pop("scan"), given.pop("scan_epochs")
-    if epochs is not None and not scans:
-        raise UsageError("--scan-epochs without --scan", expected="both, or neither")
-    return ClusterPlan(data, scan_epochs=(epochs or SCAN_EPOCHS) if scans else None, **given)
-
-
-@contextmanager
-def _cluster_hooks(console: Console) -> Iterator[ClusterHooks]:
-    from edgevision.discovery.clustering.cluster import ClusterHooks
-
-    with ExitStack() as open_bar:
-        bars = _Bars(console, open_bar)
-        yield ClusterHooks(console.log, console.warn, bars.on_pictures, bars.on_step)
-
-
-def _judged(found: Clustered, has_truth: bool, truth_csv: Path | None) -> Judged | None:
-    """Read after the clusters are found, so that nothing of it can reach them."""
-    if not has_truth and truth_csv is None:
-        return None
-    from edgevision.discovery.clustering.outcome import judge_clusters
-    from edgevision.discovery.truth import truth_of_csv, truth_of_folders
-
-    truth = truth_of_folders(found.embeddings.names) if truth_csv is None else truth_of_csv(truth_csv)
-    return judge_clusters(found, truth)
-
-
-def _cluster_text(metrics: dict[str, Any]) -> str:
-    sizes = metrics["sizes"]
-    lines = [
-        f"{metrics['clusters']} clusters of {metrics['pictures']} pictures by {metrics['method']}, "
-        f"{min(sizes)} to {max(sizes)} each; neighbour purity {metrics['purity']:.1%}; {metrics['outliers']} outliers"
-    ]
-    if "scenes" in metrics:
-        lines.append(f"{metrics['scenes']} scenes, {metrics['distinct_scenes']} of them different")
-    if truth := metrics.get("truth"):
-        lines.append(
-            f"against true labels: accuracy {truth['accuracy']:.1%}, {truth['named_accuracy']:.1%} with each cluster "
-            f"named after most of it; NMI {truth['nmi']:.3f}, ARI {truth['ari']:.3f}"
-        )
-    return "\n".join(lines)
-
-
-def _report(
+def verb_report(
     command: str, watch: Stopwatch, data: str, metrics: dict[str, Any], unreadable: Sequence[str], following: str
 ) -> Report:
+    """What `--report` writes; what was left out stands among the warnings."""
     from edgevision.reports.envelope import Finding, Report
 
     warnings = tuple(Finding("W401", problem) for problem in unreadable)
@@ -253,7 +143,7 @@ def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
     from edgevision.discovery.pretraining.pretrain import PretrainHooks
 
     with ExitStack() as open_bar:
-        bars = _Bars(console, open_bar)
+        bars = Bars(console, open_bar)
         yield PretrainHooks(
             log=console.log,
             warn=console.warn,
@@ -263,7 +153,7 @@ def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
         )
 
 
-class _Bars:
+class Bars:
     """One bar at a time, named after what is going on."""
 
     def __init__(self, console: Console, open_bar: ExitStack) -> None:
@@ -274,12 +164,14 @@ class _Bars:
         self.done = 0
 
     def on_pictures(self, work: str, done: int, total: int) -> None:
+        """So many of all pictures have been looked at."""
         self._bar(work, total)
         for _ in range(done - self.done):
             self.advance("")
         self.done = done
 
     def on_step(self, stage: str, step: int, steps: int, record: EpochLoss | None) -> None:
+        """A step is done, or with a record an epoch."""
         if record is not None:
             self.note = f"epoch {record.epoch}, loss {record.loss:.4g}"
             self.console.detail(f"{stage} {self.note}, {record.seconds:.1f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from edgevision.discovery.clustering.report import Judged, write_cluster_report
 from edgevision.discovery.clustering.scenes import Scene
 from edgevision.discovery.judge import judge
 from edgevision.discovery.truth import Truth
-from edgevision_runtime.atomic import atomic_folder
+from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
+from edgevision_runtime.errors import UsageError
 
 SCENES = "scenes.csv"
+KEYFRAMES = "scene-*.png"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,18 @@ class Target:
     keyframes: Path | None = None  # folder for the key frames of scenes; None: not as files
     force: bool = False
     command: str = ""
+
+
+def check_keyframes(folder: Path, *, force: bool) -> None:
+    """Refuse early a place for key frames that cannot be written, or that holds anything else.
+
+    Raises:
+        UsageError: see above, or it exists and `force` is not given.
+    """
+    refuse_to_overwrite(folder, force=force)
+    if folder.is_dir() and set(folder.iterdir()) != set(folder.glob(KEYFRAMES)):
+        raise UsageError(f"{folder} holds other files than key frames", hint="choose another folder")
+    check_place(folder)
 
 
 def judge_clusters(clustered: Clustered, truth: Truth) -> Judged:
@@ -60,8 +75,8 @@ def write_outcome(clustered: Clustered, target: Target, judged: Judged | None = 
     record = {"command": target.command, **clustered.facts}
     parts = clustered.embeddings, clustered.grouping, clustered.statistics
     folder = write_clusters(NewClusterFolder(target.folder, *parts, record, target.force), save)
-    if target.keyframes is not None:
-        write_keyframes(target.keyframes, clustered)
+    if target.keyframes is not None and clustered.scenes:
+        _write_keyframes(target.keyframes, clustered)
     return folder
 
 
@@ -72,7 +87,7 @@ def metrics_of(clustered: Clustered, judged: Judged | None) -> dict[str, Any]:
         "pictures": len(clustered.embeddings.names),
         "clusters": clustered.grouping.count,
         "method": clustered.grouping.method,
-        "purity": statistics.purity,
+        "purity": None if math.isnan(statistics.purity) else statistics.purity,
         "sizes": [facts.size for facts in statistics.clusters],
         "outliers": len(statistics.outliers),
         "centroid_agreement": clustered.centroid_agreement,
@@ -87,8 +102,8 @@ def metrics_of(clustered: Clustered, judged: Judged | None) -> dict[str, Any]:
     return metrics
 
 
-def write_keyframes(folder: Path, clustered: Clustered) -> None:
-    """Write the key frame of each scene that shows something new as scene-0007.png."""
+def _write_keyframes(folder: Path, clustered: Clustered) -> None:
+    """The key frame of each scene that shows something new, as scene-0007.png."""
     new = {scene.keyframe: scene.number for scene in clustered.scenes if scene.same_as is None}
     numbers = {clustered.frames.items[position].name: number for position, number in new.items()}
     with atomic_folder(folder) as place:

@@ -96,7 +96,7 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     space = Space.of(backbone.title, backbone.fingerprint, whitening)
     root = str(frames.root.absolute())
     embeddings = Embeddings(whitening(features), names, space, frames.source, whitening, root)
-    record = _record(run, plan, views, len(pictures)) | {"cpu_seconds": round(process_time() - began_cpu_s, 1)}
+    record = _record(run, plan, views, frames) | {"cpu_seconds": round(process_time() - began_cpu_s, 1)}
     return Refinement(backbone, embeddings, clusters, losses, tuple(loop.history), record)
 
 
@@ -132,8 +132,9 @@ def _read(
     return tuple(names), np.stack(pictures), known["amounts"] if known else views_for(examples or [pictures[0]])
 
 
-def _record(run: RunDirectory, plan: RefinePlan, views: str, pictures: int) -> dict[str, Any]:
-    data = {"source": run.record["data"].get("source"), "images": {"unlabelled": pictures}}
+def _record(run: RunDirectory, plan: RefinePlan, views: str, frames: FrameSet) -> dict[str, Any]:
+    count = len(frames.items) - len(frames.unreadable)
+    data = {"source": frames.source, "root": str(frames.root.absolute()), "images": {"unlabelled": count}}
     return {
         "command": "",
         "arguments": vars(plan),

@@ -127,6 +127,23 @@ def test_scan_trains_on_for_k_clusters_and_leaves_the_run_as_it_is(
     assert "SCAN trained the network on" in (tmp_path / "one" / "report.html").read_text()
 
 
+def test_labels_that_cannot_be_read_do_not_lose_the_clusters(digits_folder: Path, tmp_path: Path) -> None:
+    done = cluster(digits_folder / "1", "--model", "pixels", "-k", 3, "-o", tmp_path / "clusters", "--truth")
+
+    assert isinstance(done.exception, DataError)
+    assert "no folders to take labels from" in str(done.exception)
+    assert ClusterFolder.open(tmp_path / "clusters").grouping.count == 3
+
+
+def test_pictures_have_no_key_frames(digits_folder: Path, tmp_path: Path) -> None:
+    flags = ["--model", "pixels", "-k", 3, "--keyframes", tmp_path / "keys"]
+
+    done = cluster(digits_folder / "1", *flags, "-o", tmp_path / "clusters")
+
+    assert "holds no videos" in done.stderr
+    assert not (tmp_path / "keys").exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "error", "message"),
     [
@@ -134,7 +151,7 @@ def test_scan_trains_on_for_k_clusters_and_leaves_the_run_as_it_is(
         (["--scan-epochs", "3"], UsageError, "--scan-epochs without --scan"),
         (["--scan", "-k", "1", "--model", "x"], UsageError, "at least 2 clusters"),
         (["--model", "pixel"], UsageError, "did you mean pixels"),
-        (["--truth-csv", "nowhere.csv", "--model", "pixels"], DataError, "nowhere.csv cannot be read"),
+        (["--keyframes", "tests", "--force"], UsageError, "holds other files than key frames"),
     ],
 )
 def test_bad_flags_are_refused_in_one_line_and_write_nothing(
