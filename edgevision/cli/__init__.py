@@ -31,6 +31,7 @@ VERBS: dict[str, Verb] = {
     "cluster": Verb("edgevision.cli.cluster", "cluster", "Group pictures or frames into clusters to name.", "learn"),
     "label": Verb("edgevision.cli.label", "label", "Name clusters on a page of this machine.", "learn"),
     "apply": Verb("edgevision.cli.label", "apply", "Make a data set of the names of clusters.", "learn"),
+    "curate": Verb("edgevision.cli.curate", "curate", "Find near-duplicates and bad pictures, keep the rest.", "learn"),
     "prune": Verb("edgevision.cli.shrink", "prune", "Set small weights to zero and train on.", "shrink"),
     "quantize": Verb("edgevision.cli.shrink", "quantize", "Train on with int8 in mind (QAT).", "shrink"),
     "convert": Verb("edgevision.cli.translate", "convert", "Make a bundle of TFLite and ONNX variants.", "translate"),
