@@ -14,10 +14,10 @@ import click
 from edgevision.cli.console import Console
 from edgevision.cli.discover import Bars, embed_options, verb_report
 from edgevision.cli.options import all_of, console_options, force_option, output_option, report_option, seed_option
-from edgevision_runtime.errors import EdgeVisionError, UsageError
+from edgevision_runtime.errors import EdgeVisionError
 
 if TYPE_CHECKING:
-    from edgevision.discovery.clustering.cluster import Clustered, ClusterHooks, ClusterPlan
+    from edgevision.discovery.clustering.cluster import Clustered, ClusterHooks
     from edgevision.discovery.clustering.report import Judged
 
 CLUSTER_EPILOG = """\b
@@ -34,7 +34,7 @@ cluster_options = (
     click.option("--model", metavar="RUN|NAME", help="What looks at the pictures, as of embed. [default: hog]"),
     *embed_options[1:],
     click.option("--scan", is_flag=True, help="Train the run's network on until neighbours share one of k clusters."),
-    click.option("--scan-epochs", type=click.IntRange(1), help="[default: 30]"),
+    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 600 steps, at least 15 epochs]"),
     click.option("--truth", "has_truth", is_flag=True,
                  help="Then judge by the names of the class folders; clusters stay as they are."),
     click.option("--truth-csv", type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -56,11 +56,11 @@ def cluster(console: Console, data: str, output: Path, report: Path | None, **gi
     """Group the pictures or video frames of DATA, or the vectors of an .npz, into clusters to name."""
     force, keyframes = given.pop("force"), given.pop("keyframes")
     truth_flags = given.pop("has_truth"), given.pop("truth_csv")
-    plan = _cluster_plan(data, given)
+    from edgevision.discovery.clustering.cluster import ClusterPlan, form_clusters
     from edgevision.discovery.clustering.folder import check_writable
 
+    plan = ClusterPlan(data, **given)
     check_writable(output, force=force)
-    from edgevision.discovery.clustering.cluster import form_clusters
     from edgevision.discovery.clustering.outcome import Target, check_keyframes, metrics_of, write_outcome
     from edgevision.reports.envelope import Stopwatch
 
@@ -84,16 +84,6 @@ def cluster(console: Console, data: str, output: Path, report: Path | None, **gi
     console.next_step(f"{output} (report.html in it)", following)
     if problem is not None:
         raise problem
-
-
-def _cluster_plan(data: str, given: dict[str, Any]) -> ClusterPlan:
-    from edgevision.discovery.clustering.cluster import ClusterPlan
-    from edgevision.discovery.pretraining.plan import SCAN_EPOCHS
-
-    scans, epochs = given.pop("scan"), given.pop("scan_epochs")
-    if epochs is not None and not scans:
-        raise UsageError("--scan-epochs without --scan", expected="both, or neither")
-    return ClusterPlan(data, scan_epochs=(epochs or SCAN_EPOCHS) if scans else None, **given)
 
 
 @contextmanager

@@ -40,18 +40,21 @@ class ClusterPlan:
     dimension: int | None = None
     space: Path | None = None
     every_s: float | None = None
-    scan_epochs: int | None = None  # of SCAN; None: k-means
+    scan: bool = False  # SCAN instead of k-means
+    scan_epochs: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UsageError(f"{self.k} clusters", expected="at least 1")
         given = {"--model": self.model, "--dimension": self.dimension, "--space": self.space, "--every": self.every_s,
-                 "--scan": self.scan_epochs}  # fmt: skip
+                 "--scan": self.scan or None}  # fmt: skip
         if self.is_embedded and (wrong := [flag for flag, value in given.items() if value is not None]):
             raise UsageError(f"{' and '.join(wrong)} with {self.source}, which is embedded already",
                              expected="the pictures, or the .npz alone")  # fmt: skip
-        if self.scan_epochs is not None and (self.k < 2 or self.space is not None):
+        if self.scan_epochs is not None and not self.scan:
+            raise UsageError("--scan-epochs without --scan", expected="both, or neither")
+        if self.scan and (self.k < 2 or self.space is not None):
             raise UsageError("--scan makes a space of its own, with at least 2 clusters", expected="-k, no --space")
 
     @property
@@ -109,7 +112,7 @@ def form_clusters(plan: ClusterPlan, hooks: ClusterHooks | None = None) -> Clust
     if plan.is_embedded:
         embeddings = Embeddings.load(Path(plan.source))
         hooks.log(f"{len(embeddings.names)} vectors of {embeddings.space.backbone}")
-    elif plan.scan_epochs is not None:
+    elif plan.scan:
         refinement, unreadable = _refined(plan, hooks)
         embeddings = refinement.embeddings
     else:
@@ -131,7 +134,7 @@ def form_clusters(plan: ClusterPlan, hooks: ClusterHooks | None = None) -> Clust
     facts: dict[str, Any] = {"k": plan.k, "seed": plan.seed, "every_s": plan.every_s, "unreadable": unreadable}
     if refinement is not None:
         lowest = int(np.argmin(refinement.losses))
-        facts |= {"scan": {"losses": list(refinement.losses), "head": lowest, "epochs": plan.scan_epochs}}
+        facts |= {"scan": {"losses": list(refinement.losses), "head": lowest, "epochs": len(refinement.history)}}
     return Clustered(plan, embeddings, frames, grouping, statistics, scenes, unreadable, refinement, facts)
 
 
@@ -149,7 +152,6 @@ def _refined(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Refinement, list[s
     from edgevision.runs import RunDirectory
 
     frames, run = open_frames(plan.source, plan.every_s), RunDirectory.open(Path(plan.model))
-    assert plan.scan_epochs is not None
     how = RefinePlan(plan.k, plan.scan_epochs, dimension=plan.dimension or DIMENSION, seed=plan.seed)
     tell = RefineHooks(hooks.log, lambda done, total: hooks.on_pictures("reading", done, total), hooks.on_step)
     refinement = refine(frames, run, how, tell)

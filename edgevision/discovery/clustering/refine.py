@@ -19,7 +19,7 @@ from edgevision.discovery.frames import FrameSet
 from edgevision.discovery.keras_backbone import KerasBackbone, features_of
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Material, Pictures
-from edgevision.discovery.pretraining.plan import SCAN_EPOCHS
+from edgevision.discovery.pretraining.plan import SCAN_STEPS, epochs_of
 from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, make_scan
 from edgevision.discovery.pretraining.views import parse_views, views_for
 from edgevision.discovery.whitening import DIMENSION, Whitening
@@ -40,7 +40,7 @@ class RefinePlan:
     """How the network is refined."""
 
     clusters: int
-    epochs: int = SCAN_EPOCHS
+    epochs: int | None = None  # None: as many as make SCAN_STEPS
     batch: int = 256
     dimension: int = DIMENSION
     seed: int = 0
@@ -81,13 +81,14 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     names, pictures, views = _read(frames, before.preprocess, run, hooks)
     if len(pictures) < plan.clusters:
         raise DataError(f"{len(pictures)} pictures for {plan.clusters} clusters of SCAN", expected="at least as many")
-    hooks.log(f"SCAN: {plan.epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
+    epochs = plan.epochs or epochs_of(SCAN_STEPS, len(pictures), plan.batch)
+    hooks.log(f"SCAN: {epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
     material = Material(before.model, pictures, parse_views(views), before.preprocess.color)
     scan = make_scan(material, features_of(before.model, pictures), plan.clusters)
     with tempfile.TemporaryDirectory() as folder:
-        loop_plan = LoopPlan(plan.epochs, plan.batch, SCAN_RATE, plan.seed)
+        loop_plan = LoopPlan(epochs, plan.batch, SCAN_RATE, plan.seed)
         loop = Loop(scan, len(pictures), loop_plan, place("none"), Path(folder))
-        total = loop.steps * plan.epochs
+        total = loop.steps * epochs
         loop.run(lambda epoch, step, row: hooks.on_step("scan", (epoch - 1) * loop.steps + step, total, row))
     features = features_of(before.model, pictures)
     losses, clusters = best_clusters(scan, features)
