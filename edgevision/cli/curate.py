@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +74,7 @@ def curate(console: Console, data: str, output: Path, copy: Path | None, report:
     if link and copy is None:
         raise UsageError("--link without --copy", hint="give the folder for the links with --copy DIR")
     from edgevision.discovery.curation.keeping import check_target, copy_kept
-    from edgevision.discovery.curation.page import next_command
+    from edgevision.discovery.curation.page import command_after
     from edgevision.discovery.curation.record import check_output, document_of, write_record
     from edgevision.reports.envelope import Finding, Report, Stopwatch
 
@@ -81,12 +83,13 @@ def curate(console: Console, data: str, output: Path, copy: Path | None, report:
     if copy is not None:
         check_target(copy, data)
     curation = _curated(console, _plan(data, **given))
-    write_record(output, curation, force=force)
+    again = shlex.join(["edgevision", *sys.argv[1:], *([] if force else ["--force"]), "--copy", "kept/"])
+    following = again if copy is None else command_after(curation, copy)
+    write_record(output, curation, following, force=force)
     if copy is not None:
         console.log(f"{copy_kept(curation, copy, is_link=link)} pictures {'linked' if link else 'copied'} to {copy}")
     document = document_of(curation, with_findings=False)
     console.result(_table(curation), document)
-    following = next_command(curation, copy)
     if report is not None:
         warnings = tuple(Finding("W401", problem) for problem in curation.frames.unreadable)
         Report("curate", "pass", watch.started, watch.duration_s, {"data": {"path": data}}, metrics=document,

@@ -40,23 +40,21 @@ STORIES = {
 }
 
 
-def write_page(path: Path, curation: Curation, folder: Path) -> None:
-    """Write the page; `folder` is where it will be found."""
+def write_page(path: Path, curation: Curation, following: str) -> None:
+    """Write the page; `following` is the command that makes sense now."""
     by_reason = {reason: _shown(reason, curation.findings) for reason in curation.counts()}
     small = _small_pictures(curation, [finding for shown in by_reason.values() for finding in shown])
     sections = [_summary(curation)]
     for reason, shown in by_reason.items():
         sections.append(_section(curation, reason, shown, small))
-    sections.append(Section("Next", commands=next_command(curation, None)))
+    sections.append(Section("Next", commands=following))
     kept = f"{len(curation.kept)} of {len(curation.verdicts)} pictures kept"
     write_html(path, Page(f"Curation of {curation.plan.data}", kept, sections))
 
 
-def next_command(curation: Curation, copied: Path | None) -> str:
-    """What to do now."""
+def command_after(curation: Curation, copied: Path) -> str:
+    """What to do with a folder of what is kept."""
     plan = curation.plan
-    if copied is None:
-        return f"edgevision curate {plan.data} -o NEW --copy kept/   # with the same options"
     if plan.is_labelled:
         return f"edgevision train {copied} -o runs/NAME"
     model = "" if plan.model == WITHOUT_BACKBONE else f" --model {plan.model}"

@@ -30,14 +30,14 @@ def check_output(path: Path, *, force: bool) -> None:
     check_place(path)
 
 
-def write_record(path: Path, curation: Curation, *, force: bool = False) -> None:
-    """Write the three files, whole or not at all."""
+def write_record(path: Path, curation: Curation, following: str, *, force: bool = False) -> None:
+    """Write the three files, whole or not at all; `following` is the command that makes sense now."""
     check_output(path, force=force)
     with atomic_folder(path) as folder:
         _write_kept(folder / "kept.csv", curation)
         document = json.dumps(document_of(curation, with_findings=True), indent=1, ensure_ascii=False)
         (folder / "findings.json").write_text(document + "\n", encoding="utf-8")
-        write_page(folder / "report.html", curation, path)
+        write_page(folder / "report.html", curation, following)
 
 
 def document_of(curation: Curation, *, with_findings: bool) -> dict[str, Any]:

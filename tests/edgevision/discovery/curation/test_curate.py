@@ -130,6 +130,16 @@ def test_frames_of_a_video_are_named_and_judged_one_by_one(tmp_path: Path) -> No
     assert curation.kept == ("a.avi#0", "a.avi#10", "a.avi#20")
 
 
+def test_a_broken_video_is_a_finding_and_the_rest_is_judged(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "1.png", scene(1))
+    (tmp_path / "in" / "2.mp4").write_bytes(b"the power was cut")
+
+    curation = curate(CuratePlan(str(tmp_path / "in")))
+
+    assert [(one.name, one.reason) for one in curation.findings] == [("2.mp4#0", "unreadable")]
+    assert curation.kept == ("1.png",)
+
+
 def test_a_wrong_label_is_pointed_out_and_kept(tmp_path: Path) -> None:
     pytest.importorskip("cleanlab")
     from sklearn.datasets import load_digits
