@@ -56,7 +56,7 @@ def learning_curves(history: Mapping[str, Numbers]) -> bytes:
     names = [name for name in history if not name.startswith("val_") and name not in skipped][:3]
     figure = Figure(figsize=(WIDTH_IN * max(len(names), 1) * 0.8, 3.4), dpi=DPI, layout="constrained")
     for position, name in enumerate(names):
-        axes = _styled(figure.add_subplot(1, len(names), position + 1), x="epoch", y=name.replace("_", " "))
+        axes = styled(figure.add_subplot(1, len(names), position + 1), x="epoch", y=name.replace("_", " "))
         for series, label, color in ((name, "training", PALETTE[0]), (f"val_{name}", "validation", PALETTE[1])):
             if series in history:
                 values = np.asarray(history[series], dtype=float)
@@ -64,7 +64,7 @@ def learning_curves(history: Mapping[str, Numbers]) -> bytes:
                           marker="o" if len(values) < 15 else None, markersize=4)  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return to_png(figure)
 
 
 def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str = "") -> bytes:
@@ -73,7 +73,7 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side_in = float(np.clip(1.6 + 0.55 * len(labels), 4.0, 9.0))
     figure = Figure(figsize=(max(side_in, WIDTH_IN * 0.8), side_in), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="said", y="true")
+    axes = styled(figure.add_subplot(), x="said", y="true")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     many: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(labels) > 4 else {}
@@ -85,13 +85,13 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
                 axes.text(column, row, _count(float(matrix[row, column])), ha="center", va="center", fontsize=9,
                           color="white" if shares[row, column] > 0.55 else INK)  # fmt: skip
     axes.set_title(title, fontsize=11, color=INK)
-    return _png(figure)
+    return to_png(figure)
 
 
 def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
     """Bars from 0 to 1 for every class, one bar per entry of `series` (precision, recall, F1 …)."""
     figure = Figure(figsize=(WIDTH_IN, 1.1 + 0.24 * len(labels) * (len(series) + 0.8)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="", y="")
+    axes = styled(figure.add_subplot(), x="", y="")
     thickness = 0.8 / len(series)
     for position, (name, values) in enumerate(series.items()):
         numbers = np.nan_to_num(np.asarray(values, dtype=float))
@@ -104,13 +104,13 @@ def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
     axes.set_xlim(0, 1.09)
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.legend(frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series))
-    return _png(figure)
+    return to_png(figure)
 
 
 def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
     """Every variant by file size and quality; the line joins those that no other beats in both."""
     figure = Figure(figsize=(WIDTH_IN, 3.8), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="file size", y=metric)
+    axes = styled(figure.add_subplot(), x="file size", y=metric)
     groups = list(dict.fromkeys(point.group for point in points))
     front = _pareto(points)
     axes.plot([point.size_bytes for point in front], [point.value for point in front],
@@ -134,13 +134,13 @@ def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
         axes.minorticks_off()
         axes.set_xlim(min(sizes) / 1.35, max(sizes) * 1.9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: _bytes(size)))
-    return _png(figure)
+    return to_png(figure)
 
 
 def confidence_scatter(reference: Numbers, variant: Numbers, agrees: Sequence[bool] | npt.NDArray[Any]) -> bytes:
     """Confidence of the reference against that of a variant, a dot per image; disagreements stand out."""
     figure = Figure(figsize=(WIDTH_IN * 0.8, WIDTH_IN * 0.72), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="confidence of the reference", y="confidence of the variant")
+    axes = styled(figure.add_subplot(), x="confidence of the reference", y="confidence of the variant")
     x, y, same = np.asarray(reference, float), np.asarray(variant, float), np.asarray(agrees, bool)
     low = max(0.0, float(min(x.min(initial=1), y.min(initial=1))) - 0.05)
     axes.plot([low, 1], [low, 1], color=QUIET, linewidth=1, linestyle="--", zorder=1)
@@ -150,7 +150,7 @@ def confidence_scatter(reference: Numbers, variant: Numbers, agrees: Sequence[bo
     axes.set_xlim(low, 1.02)
     axes.set_ylim(low, 1.02)
     axes.legend(frameon=True, framealpha=0.85, edgecolor="white", fontsize=9, loc="lower left")
-    return _png(figure)
+    return to_png(figure)
 
 
 def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
@@ -162,7 +162,7 @@ def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
     shared = None
     for position, (name, values) in enumerate(arrays.items()):
         is_last = position == len(arrays) - 1
-        shared = _styled(figure.add_subplot(len(arrays), 1, position + 1, sharex=shared),
+        shared = styled(figure.add_subplot(len(arrays), 1, position + 1, sharex=shared),
                          x="milliseconds per frame" if is_last else "", y="")  # fmt: skip
         shared.hist(np.clip(values, edges[0], edges[-1]), edges, color=PALETTE[position % len(PALETTE)])
         median, p95 = np.percentile(values, [50, 95])
@@ -171,13 +171,13 @@ def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
         shared.set_title(f"{name}   median {median:.2f} ms, p95 {p95:.2f} ms", fontsize=9, loc="left", color=INK)
         shared.set_yticks([])
         shared.tick_params(labelbottom=is_last)
-    return _png(figure)
+    return to_png(figure)
 
 
 def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> bytes:
     """The share of weights that are zero, per layer, 0..1; `target` is drawn as a line."""
     figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.2 * max(len(layers), 3)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="share of weights that are zero", y="")
+    axes = styled(figure.add_subplot(), x="share of weights that are zero", y="")
     axes.barh(range(len(layers)), list(layers.values()), 0.7, color=PALETTE[0])
     axes.set_yticks(range(len(layers)), [_short(name, 32) for name in layers], fontsize=8)
     axes.invert_yaxis()
@@ -186,13 +186,13 @@ def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> b
     if target is not None:
         axes.axvline(target, color=PALETTE[1], linewidth=1.6, linestyle="--")
         axes.set_title(f"asked for {target:.0%}", fontsize=9, color=PALETTE[1], loc="right")
-    return _png(figure)
+    return to_png(figure)
 
 
 def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -> bytes:
     """Each variant's difference to the reference with its 95 % interval; `limit` is the lowest that passes (≤ 0)."""
     figure = Figure(figsize=(WIDTH_IN, 1.3 + 0.38 * len(rows)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x=f"difference in {metric} to the reference, in points", y="")
+    axes = styled(figure.add_subplot(), x=f"difference in {metric} to the reference, in points", y="")
     for position, row in enumerate(rows):
         low, high = (100 * edge for edge in row.ci95)
         color = STATUS_COLORS.get(row.status, QUIET)
@@ -207,10 +207,11 @@ def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -
     axes.set_title(f"dashed: the limit, {points_text(limit)} points", fontsize=9, loc="left", color=QUIET)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    return _png(figure)
+    return to_png(figure)
 
 
-def _styled(axes: Axes, *, x: str, y: str) -> Axes:
+def styled(axes: Axes, *, x: str, y: str) -> Axes:
+    """Axes as all charts of the reports have them, with these titles."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -269,7 +270,8 @@ def _short(label: str, length: int = 18) -> str:
     return label if len(label) <= length else label[: length // 2 - 1] + "…" + label[-(length // 2) :]
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", metadata={"Software": None})
