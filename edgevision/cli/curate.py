@@ -139,4 +139,4 @@ def _table(curation: Curation) -> str:
 
     rows = rows_of(curation)
     kept = f"{len(curation.kept)} of {len(curation.verdicts)} pictures kept"
-    return f"{table(('reason', 'found', 'out', 'limit'), rows, right=(1, 2))}\n\n{kept}" if rows else kept
+    return f"{table(('reason', 'found', 'out', 'limit'), rows, right=(1, 2))}\n\n{kept}"

@@ -80,10 +80,15 @@ class Curation:
         return tuple(verdict.name for verdict in self.verdicts if verdict.is_kept)
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Reason → (pictures it holds for, pictures it put out)."""
+        """Reason that was looked for → (pictures it holds for, pictures it put out)."""
         out = [verdict.finding.reason for verdict in self.verdicts if verdict.finding and not verdict.is_kept]
         holds = [finding.reason for finding in self.findings]
-        return {reason: (holds.count(reason), out.count(reason)) for reason in REASONS if reason in holds}
+        asked = {
+            "surplus": self.plan.keep is not None,
+            "suspect": self.plan.is_labelled,
+            "outlier": self.backbone != "",
+        }
+        return {reason: (holds.count(reason), out.count(reason)) for reason in REASONS if asked.get(reason, True)}
 
 
 @dataclass(frozen=True)

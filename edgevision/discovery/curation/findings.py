@@ -43,12 +43,12 @@ class Finding:
     beside: str = ""  # name of another picture to look at
 
     def describe(self) -> str:
-        """The number and its limit, and the detail."""
+        """The detail, and the number with its limit."""
         reason = REASONS[self.reason]
         if self.value is None or self.limit is None:
             return self.detail
         number = f"{reason.number} {short(self.value)} {reason.op} {short(self.limit)}"
-        return f"{number}, {self.detail}" if self.detail else number
+        return f"{self.detail}: {number}" if self.detail else number
 
 
 def short(number: float) -> str:

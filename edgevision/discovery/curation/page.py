@@ -42,7 +42,7 @@ STORIES = {
 
 def write_page(path: Path, curation: Curation, following: str) -> None:
     """Write the page; `following` is the command that makes sense now."""
-    by_reason = {reason: _shown(reason, curation.findings) for reason in curation.counts()}
+    by_reason = {reason: _shown(reason, curation.findings) for reason, (found, _) in curation.counts().items() if found}
     small = _small_pictures(curation, [finding for shown in by_reason.values() for finding in shown])
     sections = [_summary(curation)]
     for reason, shown in by_reason.items():
@@ -62,7 +62,7 @@ def command_after(curation: Curation, copied: Path) -> str:
 
 
 def rows_of(curation: Curation) -> list[tuple[str, str, str, str]]:
-    """(reason, pictures found, pictures put out, number and limit) of each reason that holds anywhere."""
+    """(reason, pictures found, pictures put out, number and limit) of each reason that was looked for."""
     limits = {finding.reason: finding.limit for finding in curation.findings if finding.limit is not None}
     several = {"unreadable": "", "suspect": "that of the other label's own pictures"}
     if curation.limit is None:
@@ -72,8 +72,9 @@ def rows_of(curation: Curation) -> list[tuple[str, str, str, str]]:
     rows = []
     for reason, (found, out) in curation.counts().items():
         facts = REASONS[reason]
-        limit = several[reason] if reason in several else short(limits[reason])
-        rows.append((facts.title, str(found), str(out), f"{facts.number} {facts.op} {limit}".strip()))
+        limit = several[reason] if reason in several else short(limits[reason]) if reason in limits else ""
+        number = f"{facts.number} {facts.op} {limit}" if limit else ""
+        rows.append((facts.title, str(found), str(out), number))
     return rows
 
 
@@ -86,7 +87,7 @@ def _summary(curation: Curation) -> Section:
     ]
     text = "Several reasons may hold for one picture; the first of them, in this order, puts it out."
     table = Table(("Reason", "Found", "Put out", "Number and limit"), rows_of(curation), right=(1, 2))
-    return Section("What was found", text, tiles, table=table if curation.findings else None)
+    return Section("What was found", text, tiles, table=table)
 
 
 def _section(curation: Curation, reason: str, shown: Sequence[Finding], small: dict[str, Image]) -> Section:
