@@ -42,7 +42,7 @@ STORIES = {
 
 def write_page(path: Path, curation: Curation, following: str) -> None:
     """Write the page; `following` is the command that makes sense now."""
-    by_reason = {reason: _shown(reason, curation.findings) for reason, (found, _) in curation.counts().items() if found}
+    by_reason = {reason: _shown(reason, curation) for reason, (found, _) in curation.counts().items() if found}
     small = _small_pictures(curation, [finding for shown in by_reason.values() for finding in shown])
     sections = [_summary(curation)]
     for reason, shown in by_reason.items():
@@ -111,9 +111,14 @@ def _other_limits(curation: Curation) -> Table:
     return Table(headers, [("pictures with one so alike", *shares)], range(1, len(headers)), caption)
 
 
-def _shown(reason: str, findings: Sequence[Finding]) -> list[Finding]:
-    """Those that show most of a reason: the clearest ones, of duplicates also those nearest to the limit."""
-    mine = [finding for finding in findings if finding.reason == reason]
+def _shown(reason: str, curation: Curation) -> list[Finding]:
+    """Those that show most of a reason: the clearest ones, of duplicates also those nearest to the limit.
+
+    Pictures that are out for another reason are shown there, unless there are no others.
+    """
+    decided = {verdict.finding for verdict in curation.verdicts}
+    everything = [finding for finding in curation.findings if finding.reason == reason]
+    mine = [finding for finding in everything if finding in decided] or everything
     if reason in ("outlier", "suspect", "unreadable"):
         return mine[:MOST_SHOWN]
     is_low = REASONS[reason].op == "<" or reason == "surplus"
