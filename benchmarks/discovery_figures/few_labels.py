@@ -63,13 +63,13 @@ class Case:
 
 CASES = {
     "cifar-10": Case(
-        pool=6000,
+        pool=5000,
         network=NetworkPlan("cnn", 2.0, (32, 32)),
         views="flip,crop=0.22",
         amounts="flip,crop=0.22",
         color="rgb",
         teacher="mobilenet_v2-imagenet",
-        epochs=40,
+        epochs=30,
         goals=(("probe 80", 12.0), ("probe 800", 4.0)),
     ),
     "mnist": Case(

@@ -27,8 +27,10 @@ class Whitening:
     bias: Vectors  # (dimension,)
 
     @classmethod
-    def fit(cls, features: Vectors, dimension: int = DIMENSION) -> Whitening:
+    def fit(cls, features: Vectors, dimension: int = DIMENSION, *, whitens: bool = True) -> Whitening:
         """Learn the map from features, float32 (n, d): at most `dimension` outputs, fewer where they have fewer.
+
+        Without whitening the outputs keep how much they vary: what a student should learn of its teacher first.
 
         Raises:
             DataError: fewer than two pictures, features that are not finite, or the same for every picture.
@@ -43,7 +45,7 @@ class Whitening:
         scores = (values[:, lives] - mean[lives]) / deviation[lives]
         directions, spread = _principal(scores, dimension)
         kernel = np.zeros((features.shape[1], len(spread)))
-        kernel[lives] = directions.T / spread / deviation[lives, None]
+        kernel[lives] = directions.T / (spread if whitens else 1.0) / deviation[lives, None]
         return cls(kernel.astype(np.float32), (-(mean @ kernel)).astype(np.float32))
 
     @classmethod

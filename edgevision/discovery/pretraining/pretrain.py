@@ -34,7 +34,7 @@ from edgevision_runtime.operations import Color, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
 
-TEACHER_DIMENSION = 128  # of the whitened teacher that a student learns
+TEACHER_DIMENSION = 128  # main directions of a teacher, that a student learns
 PLACEHOLDER_CLASSES = 2  # of the head that is cut off again
 LOOKED_AT = 64  # pictures that decide which views suit
 
@@ -149,7 +149,7 @@ class _Pretraining:
         return TwoViews(self.material, losses.simclr if self.plan.the_method == "simclr" else losses.vicreg)
 
     def _teacher_targets(self) -> Vectors:
-        """The teacher's whitened embedding of every picture; the teacher sees the original, not the student's size."""
+        """The teacher's main directions of every picture; the teacher sees the original, not the student's size."""
         teacher = open_backbone(str(self.plan.teacher))
         self.hooks.log(f"teacher: {teacher.title}")
         features = []
@@ -157,7 +157,7 @@ class _Pretraining:
             features.append(teacher.features([image]))
             self.hooks.on_pictures("asking the teacher", number, len(self.frames.items))
         values = np.concatenate(features)
-        return Whitening.fit(values, TEACHER_DIMENSION)(values) if teacher.whitens else values
+        return Whitening.fit(values, TEACHER_DIMENSION, whitens=False)(values) if teacher.whitens else values
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
         epochs = self.plan.epochs or epochs_of(STEPS, len(self.pictures), self.plan.batch)

@@ -27,6 +27,17 @@ def test_every_direction_weighs_the_same_and_rows_have_length_1() -> None:
     assert np.linalg.norm(whitening(values), axis=1) == pytest.approx(np.ones(500), abs=1e-5)
 
 
+def test_without_whitening_directions_keep_how_much_they_vary() -> None:
+    chance = np.random.default_rng(0)
+    common, own = chance.normal(size=(500, 1)), chance.normal(size=(500, 4))
+    values = np.hstack([common + 0.1 * own[:, :3], own[:, 3:]]).astype(np.float32)  # three that say the same, one alone
+    rotation = Whitening.fit(values, 2, whitens=False)
+
+    scores = values @ rotation.kernel + rotation.bias
+
+    assert np.cov(scores.T, bias=True) == pytest.approx(np.diag([3, 1]), abs=0.05)  # of four z-scores
+
+
 def test_a_dead_unit_has_no_weight_and_makes_no_nan() -> None:
     whitening = Whitening.fit(features(), 32)
 
