@@ -84,7 +84,7 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     epochs = plan.epochs or epochs_of(SCAN_STEPS, len(pictures), plan.batch)
     hooks.log(f"SCAN: {epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
     material = Material(before.model, pictures, parse_views(views), before.preprocess.color)
-    scan = make_scan(material, features_of(before.model, pictures), plan.clusters)
+    scan = make_scan(material, features_of(before.model, pictures), plan.clusters, plan.seed)
     with tempfile.TemporaryDirectory() as folder:
         loop_plan = LoopPlan(epochs, plan.batch, SCAN_RATE, plan.seed)
         loop = Loop(scan, len(pictures), loop_plan, place("none"), Path(folder))

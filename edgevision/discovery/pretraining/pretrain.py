@@ -194,7 +194,7 @@ class _Pretraining:
         """A stage that makes neighbours of the embedding fall into one cluster."""
         features = self._features()
         with self.placement.strategy.scope():
-            scan = make_scan(self.material, features, int(self.plan.scan or 0))
+            scan = make_scan(self.material, features, int(self.plan.scan or 0), self.plan.seed)
         epochs = self.plan.scan_epochs or epochs_of(SCAN_STEPS, len(self.pictures), self.plan.batch)
         plan = LoopPlan(epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
