@@ -9,7 +9,7 @@ PYTEST := $(PYTHON) -m pytest
 PYTHONS := python3.11 python3.12 python3.13 python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-arm check bench wheels setup clean
+.PHONY: help demo test test-slow test-arm test-vm check bench soak wheels setup clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,13 +18,16 @@ demo: setup  ## learn, shrink, prove, pack and run on real photographs
 	@$(VENV)/bin/edgevision demo $(ARGS)
 
 test: setup  ## run the tests
-	@$(PYTEST) -m "not slow and not arm" $(ARGS)
+	@$(PYTEST) -m "not slow and not arm and not vm" $(ARGS)
 
 test-slow: setup  ## run the tests that build environments or train for minutes
 	@$(PYTEST) -m slow $(ARGS)
 
-test-arm: setup  ## run a bundle on emulated aarch64 (needs qemu-user-static and mmdebstrap)
-	@$(PYTEST) tests/arm -m arm -rs $(ARGS)
+test-arm: setup  ## run a bundle on the systems and engines of every board, emulated (needs a Debian's apt)
+	@$(PYTEST) tests/arm -rs $(ARGS)
+
+test-vm: setup  ## run cameras in an emulated aarch64 machine with a kernel of its own (needs a Debian's apt)
+	@$(PYTEST) tests/vm -m vm -rs $(ARGS)
 
 check: setup  ## format, lint, types, import direction, rules of the house
 	$(VENV)/bin/ruff format --check .
@@ -34,7 +37,10 @@ check: setup  ## format, lint, types, import direction, rules of the house
 	$(PYTEST) tests/architecture $(ARGS)
 
 bench: setup  ## measure against other tools, one JSON per script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do echo "# $$script"; $(PYTHON) $$script; done
+	@set -e; for script in $(filter-out benchmarks/soak.py,$(wildcard benchmarks/*.py)); do echo "# $$script"; $(PYTHON) $$script; done
+
+soak: setup  ## run on a video for ten minutes and measure what memory does
+	$(PYTHON) benchmarks/soak.py $(ARGS)
 
 wheels: setup  ## build both wheels into dist/
 	@rm -rf dist

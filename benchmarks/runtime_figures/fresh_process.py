@@ -1,4 +1,4 @@
-"""What a process costs from its start to its first prediction: time, memory, and what is installed for it."""
+"""What a process costs: time and memory up to its first prediction, memory for each camera, what is installed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ ENGINE = ("ai-edge-litert", "numpy", "opencv-python-headless")
 
 
 class Start(NamedTuple):
-    """One process, up to its first line on stdout."""
+    """One process, up to a line on stdout."""
 
     wall_ms: float
     cpu_ms: float
@@ -87,12 +88,16 @@ def _commands(folder: Path, place: Path) -> dict[str, tuple[list[str], dict[str,
 
 
 def _first_line(command: list[str], environment: dict[str, str]) -> Start:
+    return _after_lines(command, environment, 1)
+
+
+def _after_lines(command: list[str], environment: dict[str, str], count: int) -> Start:
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
     assert process.stdout is not None
-    line = process.stdout.readline()
+    line = [process.stdout.readline() for _ in range(count)][-1]
     wall_ms = (time.perf_counter() - started) * 1e3
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii") if line else ""
     ticks = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() if line else []
@@ -104,6 +109,37 @@ def _first_line(command: list[str], environment: dict[str, str]) -> Start:
     assert resident is not None
     cpu_ms = (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK") * 1e3
     return Start(wall_ms, cpu_ms, int(resident[1]) * 1024 / 1e6)
+
+
+def extra_camera(folder: Path, repeats: int) -> dict[str, Any]:
+    """MB that each camera after the first adds to a run of one interpreter, less its frame buffers.
+
+    Pictures of 320 x 240 at 10 per second; a camera's buffers are three frames: the one being captured, the one that
+    waits, and the one that was answered last.
+    """
+    height, width, cameras, frames = 240, 320, 4, 40
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for camera in range(cameras):
+            (place / f"camera{camera}").mkdir()
+            for index in range(frames):
+                cv2.imwrite(str(place / f"camera{camera}" / f"{index}.jpg"), ring(height, width)[index % 8])
+        sources = [["--source", str(place / f"camera{camera}")] for camera in range(cameras)]
+        common = [sys.executable, "-c", OURS, "run", str(folder / "mobilenet.evb"), "--fps", "10", "--policy", "latest"]
+        found: dict[int, list[float]] = {1: [], cameras: []}
+        for _ in range(repeats):
+            for count, values in found.items():
+                command = [*common, "--quiet", *chain.from_iterable(sources[:count])]
+                values.append(_after_lines(command, dict(os.environ), count * frames // 2).rss_mb)
+    one, several = statistics.median(found[1]), statistics.median(found[cameras])
+    buffers_mb = 3 * height * width * 3 / 1e6
+    each_mb = (several - one) / (cameras - 1)
+    return {
+        "each_mb": round(each_mb, 2),
+        "less_buffers_mb": round(each_mb - buffers_mb, 2),
+        "one_mb": round(one, 1),
+        "four_mb": round(several, 1),
+    }
 
 
 def installed_size() -> dict[str, Any]:

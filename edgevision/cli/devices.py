@@ -10,7 +10,7 @@ from edgevision.cli.console import Console, table
 from edgevision.cli.options import console_options
 
 if TYPE_CHECKING:
-    from edgevision.devices import Device
+    from edgevision_runtime.profile import Profile
 
 
 @click.command()
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 @console_options
 def devices(console: Console, name: str | None) -> None:
     """List the boards that edgevision knows; with NAME, show what runs on one and what a bundle may cost there."""
-    from dataclasses import asdict
-
-    from edgevision.devices import find_device, load_devices
+    from edgevision.devices import load_devices
+    from edgevision_runtime.profile import read_profile
+    from edgevision_runtime.tables import to_tables
 
     if name is not None:
-        device = find_device(name)
-        console.result(_explain(device), asdict(device))
+        device = read_profile(name)
+        console.result(_explain(device), to_tables(device))
         return
-    known = load_devices()
+    known = load_devices().values()
     rows = [
         (
             board.name,
@@ -37,13 +37,13 @@ def devices(console: Console, name: str | None) -> None:
             f"{board.budget.latency_p95_ms:g} ms",
             f"{board.budget.bundle_mb:g} MB",
         )
-        for board in known.values()
+        for board in known
     ]
     text = table(("name", "board", "cpu", "memory", "engines", "latency", "bundle"), rows, right=(3, 5, 6))
-    console.result(text, [asdict(board) for board in known.values()])
+    console.result(text, [to_tables(board) for board in known])
 
 
-def _explain(device: Device) -> str:
+def _explain(device: Profile) -> str:
     """Everything that is known of a board, each number with where it comes from."""
     lines = [f"{device.title} ({device.name})", f"cpu       {device.cpu}"]
     lines += [f"gpu       {device.accelerator}"] if device.accelerator else []

@@ -13,10 +13,10 @@ from edgevision.cli.options import console_options, report_option, seed_option, 
 from edgevision_runtime.bench_command import bench_baseline, bench_options, bench_plan
 
 if TYPE_CHECKING:
-    from edgevision.devices import Device
     from edgevision.fidelity.present import DeviceAnswer
     from edgevision.reports.envelope import Finding
     from edgevision_runtime.bundle import Bundle
+    from edgevision_runtime.profile import Profile
 
 BUNDLE = click.argument("bundle_path", metavar="BUNDLE", type=click.Path(path_type=Path))
 ENGINE = click.option("--engine", "engines", multiple=True, help="Only this engine; may be repeated. [all installed]")
@@ -112,16 +112,16 @@ def bench(console: Console, bundle_path: Path, **options: Any) -> int:
     return report.exit_code
 
 
-def _board(name: str | None) -> Device | None:
+def _board(name: str | None) -> Profile | None:
     """The board that `--device` names: looked up first, so that a typo costs no time."""
     if name is None:
         return None
-    from edgevision.devices import find_device
+    from edgevision_runtime.profile import read_profile
 
-    return find_device(name)
+    return read_profile(name)
 
 
-def _answer(console: Console, device: Device | None, bundle: Bundle) -> DeviceAnswer:
+def _answer(console: Console, device: Profile | None, bundle: Bundle) -> DeviceAnswer:
     from edgevision.fidelity.present import NO_DEVICE
 
     if device is None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgevision.devices import Device, EnginePin, System
 from edgevision.fidelity.present import DeviceAnswer
 from edgevision.reports.envelope import Check, Finding
 from edgevision_runtime.bench import Advance, Bench, BenchPlan, Measurement, bench
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import ENGINES
+from edgevision_runtime.profile import Profile, System
 from edgevision_runtime.types import Variant
 
 RUNS = 3  # enough to touch every page that a model needs
 
 
 def check_device(
-    device: Device, bundle: Bundle, measured: Bench | None = None, advance: Advance = lambda note: None
+    device: Profile, bundle: Bundle, measured: Bench | None = None, advance: Advance = lambda note: None
 ) -> DeviceAnswer:
     """Hold a bundle to a board's budgets; memory comes from `measured`, or from a short run here and now."""
     if measured is None:
@@ -50,20 +50,7 @@ def default_variants(bundle: Bundle) -> list[str]:
     return list(names) or [variant.name for variant in bundle.variants]
 
 
-def refused_operators(variant: Variant, pin: EnginePin) -> list[str]:
-    """Operators of a variant that an engine is known not to have, such as `FULLY_CONNECTED 12 (known: below 12)`."""
-    refused = [
-        f"{operator.name} {operator.version} (known: below {pin.refuses[operator.name]})"
-        for operator in variant.operators
-        if operator.name in pin.refuses and operator.version >= pin.refuses[operator.name]
-    ]
-    if pin.opset_max is not None:
-        newest = max((operator.version for operator in variant.operators), default=0)
-        refused += [f"operator set {newest} (known: up to {pin.opset_max})"] if newest > pin.opset_max else []
-    return refused
-
-
-def runnable_variants(device: Device, system: System, variants: Sequence[Variant]) -> tuple[list[str], list[Finding]]:
+def runnable_variants(device: Profile, system: System, variants: Sequence[Variant]) -> tuple[list[str], list[Finding]]:
     """The names of the variants that find an engine on a system, and what the reader should know of the others."""
     where = f"{device.title}, {system.name}"
     if not system.engines:
@@ -73,7 +60,7 @@ def runnable_variants(device: Device, system: System, variants: Sequence[Variant
         for variant in variants:
             if variant.format != ENGINES[pin.name].format:
                 continue
-            refused = refused_operators(variant, pin)
+            refused = pin.refused_operators(variant)
             if refused:
                 message = f"{where}: {variant.name} does not run on {pin.install[0]}: {', '.join(refused)}"
                 findings.append(Finding("W501", message, "use another precision or another engine there"))
@@ -85,7 +72,7 @@ def runnable_variants(device: Device, system: System, variants: Sequence[Variant
     return list(runnable), findings
 
 
-def _memory(device: Device, bundle: Bundle, measurements: Sequence[Measurement]) -> list[Check]:
+def _memory(device: Profile, bundle: Bundle, measurements: Sequence[Measurement]) -> list[Check]:
     """What loading and running each default variant added here: the model, its arena and its packed weights."""
     checks = []
     for name in default_variants(bundle):

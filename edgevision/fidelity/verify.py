@@ -18,7 +18,7 @@ from edgevision.reports.envelope import Check, Finding
 from edgevision.reports.envelope import verdict as overall
 from edgevision_runtime.bench import Advance, Skipped
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import ENGINES
+from edgevision_runtime.engines import CPU_ENGINES, ENGINES
 from edgevision_runtime.errors import ModelError, UsageError
 
 
@@ -61,7 +61,7 @@ def verify(bundle: Bundle, images: ImageSet, plan: VerifyPlan, advance: Advance 
         ModelError: no variant ran anywhere.
     """
     truth = images.truth_for(bundle.spec)
-    engines = [(name, ENGINES[name].format) for name in plan.engines or ENGINES]
+    engines = [(name, ENGINES[name].format) for name in plan.engines or CPU_ENGINES]
     with ExitStack() as stack:
         found, skipped = open_contenders(bundle.variants, bundle.read, engines, plan.threads, stack)
         reference = choose_reference(plan.reference, found, skipped)

@@ -14,7 +14,7 @@ from edgevision_converters.plan import Conversion, ConvertPlan, ModelFacts
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.engines import ENGINES
+from edgevision_runtime.engines import CPU_ENGINES, ENGINES
 from edgevision_runtime.manifest import check_name_and_version
 from edgevision_runtime.types import Variant
 
@@ -99,8 +99,8 @@ def _convert_plan(source: SourceModel, plan: DraftPlan) -> ConvertPlan:
 def default_variants(variants: list[Variant]) -> dict[str, str]:
     """For each engine the variant it should run."""
     defaults = {}
-    for engine, kind in ENGINES.items():
-        fitting = [variant for variant in variants if variant.format == kind.format]
+    for engine in CPU_ENGINES:
+        fitting = [variant for variant in variants if variant.format == ENGINES[engine].format]
         if fitting:
             defaults[engine] = min(fitting, key=lambda variant: PREFERENCE.index(variant.precision)).name
     return defaults

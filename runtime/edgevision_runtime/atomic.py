@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +29,8 @@ def check_place(path: Path) -> None:
     Raises:
         UsageError: it could not.
     """
+    import tempfile  # what only writes need, a start does not wait for
+
     try:
         with tempfile.TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())):
             pass
@@ -68,6 +68,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: the place cannot be written, or holds a file.
     """
+    import shutil
+
     _refuse_another_kind(path, is_right=path.is_dir(), wanted="a folder")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     with _writing(path, temporary):
@@ -97,6 +99,8 @@ def _refuse_another_kind(path: Path, *, is_right: bool, wanted: str) -> None:
 
 
 def _take_the_place_of(path: Path, temporary: Path) -> None:
+    import shutil
+
     if not path.exists():
         temporary.replace(path)
         return

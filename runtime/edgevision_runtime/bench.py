@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import ENGINES, engines_for, require_engine
+from edgevision_runtime.engines import ENGINES, Extras, check_extras, engines_for, require_engine, what_it_lacks
 from edgevision_runtime.errors import EdgeVisionError, ModelError, UsageError, did_you_mean
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.report import Check, Finding, Report, Stopwatch, environment, file_input, read_report, verdict
@@ -41,11 +41,13 @@ class BenchPlan:
     engines: tuple[str, ...] | None = None  # None: all that are installed
     variants: tuple[str, ...] | None = None  # None: all
     seed: int = 0
+    extras: Extras = field(default_factory=Extras)
 
     def __post_init__(self) -> None:
         for name in self.engines or ():
             if name not in ENGINES:
                 raise UsageError(f"engine {name!r}", expected=" | ".join(ENGINES), hint=did_you_mean(name, ENGINES))
+            check_extras(name, self.extras)
         if self.runs < 1 or self.warmup < 0 or not self.threads or min(self.threads) < 1:
             raise UsageError("bench needs at least one run, one thread and no negative warm-up")
 
@@ -138,8 +140,8 @@ def jobs(bundle: Bundle, plan: BenchPlan) -> list[Job]:
     return [
         Job(variant, engine, threads)
         for variant in chosen
-        for engine in engines_for(variant.format)
-        if plan.engines is None or engine in plan.engines
+        for engine in plan.engines or engines_for(variant.format)
+        if ENGINES[engine].format == variant.format and not what_it_lacks(engine, plan.extras)
         for threads in plan.threads
     ]
 
@@ -245,6 +247,8 @@ def _measure(bundle: Bundle, job: Job, plan: BenchPlan) -> Measurement:
                 "frame_size": FRAME_SIZE,
                 "preprocess": bundle.spec.preprocess.to_json(),
                 "postprocess": bundle.spec.postprocess.to_json(),
+                "delegate": None if plan.extras.delegate is None else str(plan.extras.delegate),
+                "engine_cache": None if plan.extras.engine_cache is None else str(plan.extras.engine_cache),
             }
         )
     return Measurement(
@@ -272,8 +276,8 @@ def _run_worker(job: dict[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise EdgeVisionError(f"did not end within {SLOWEST_JOB_S} s", hint="measure fewer --runs") from error
-    if process.returncode != 0:
-        lines = process.stderr.strip().splitlines() or [f"ended with code {process.returncode}"]
+    if process.returncode != 0 or not process.stdout:
+        lines = process.stderr.strip().splitlines() or [f"ended with code {process.returncode} and said nothing"]
         raise EdgeVisionError(lines[-1])
     document: dict[str, Any] = json.loads(process.stdout)
     return document

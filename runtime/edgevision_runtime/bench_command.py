@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edgevision_runtime.cli_main import say
+from edgevision_runtime.engine_options import DELEGATE, ENGINE_CACHE, extras_of
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ OPTIONS = (
     click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Inferences before those."),
     click.option("--variant", "variants", multiple=True, help="Only this variant; may be repeated."),
     click.option("--engine", "engines", multiple=True, help="Only this engine; may be repeated."),
+    DELEGATE,
+    ENGINE_CACHE,
     click.option("--baseline", type=click.Path(path_type=Path), help="Compare with an earlier --report of bench."),
     click.option("--max-regress", default="10%", show_default=True, help="Most that a number may grow since then."),
     click.option("--seed", type=int, default=0, show_default=True, help="Of the frames that are shown."),
@@ -81,6 +84,7 @@ def bench_plan(options: dict[str, Any]) -> BenchPlan:
         warmup=options["warmup"],
         engines=options["engines"] or None,
         variants=options["variants"] or None,
+        extras=extras_of(options),
         seed=options["seed"],
     )
 

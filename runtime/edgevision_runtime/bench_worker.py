@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.engines import open_engine
+from edgevision_runtime.engines import Extras, open_engine
+from edgevision_runtime.engines.delegate import parse_delegate
 from edgevision_runtime.errors import EdgeVisionError
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import Engine
@@ -40,7 +41,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     content = Path(job["model"]).read_bytes()
     before_mb = _resident_mb("VmRSS")
     start_s = perf_counter()
-    with open_engine(job["engine"], content, threads=job["threads"]) as engine:
+    extras = Extras(
+        None if job["delegate"] is None else parse_delegate(job["delegate"]),
+        None if job["engine_cache"] is None else Path(job["engine_cache"]),
+    )
+    with open_engine(job["engine"], content, threads=job["threads"], extras=extras) as engine:
         load_ms = (perf_counter() - start_s) * 1e3
         start_s = perf_counter()
         engine.infer(tensors[0])

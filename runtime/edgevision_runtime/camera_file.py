@@ -6,16 +6,17 @@ source = "rtsp://10.0.0.7/stream"  # as --source
 models = ["a.evb", "b.evb"]        # bundles beside this file; default: those of the command line
 policy = "latest"                  # default: as --policy
 max_fps = 5                        # default: as --max-fps
-motion_gate = 4                    # default: as --motion-gate
+small_frames = true                # default: as --small-frames
+motion_gate = "0.002 refresh=5s"   # default: as --motion-gate
+smooth = "exponential=0.5s"        # default: as --smooth
 zones = ["door: 0.1,0.2 0.4,0.2 0.4,0.9"]
 events = ["person: enter=0.7 leave=0.5"]
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.redact import redact
@@ -24,8 +25,7 @@ from edgevision_runtime.tables import parse, read_toml
 POLICIES = ("latest", "every", "adaptive")
 
 
-@dataclass(frozen=True)
-class CameraPlan:
+class CameraPlan(NamedTuple):
     """One camera as it was asked for; None or nothing: what the command line says for all of them."""
 
     source: str
@@ -33,7 +33,9 @@ class CameraPlan:
     models: tuple[str, ...] = ()  # paths of bundles
     policy: Optional[str] = None  # noqa: UP045  Python 3.9 evaluates these
     max_fps: Optional[float] = None  # noqa: UP045
-    motion_gate: Optional[float] = None  # noqa: UP045
+    small_frames: Optional[bool] = None  # noqa: UP045
+    motion_gate: Optional[str] = None  # noqa: UP045
+    smooth: Optional[str] = None  # noqa: UP045
     zones: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
 
@@ -45,7 +47,9 @@ def plans_of(sources: tuple[str, ...], file: Path | None) -> list[CameraPlan]:
         UsageError: there is none, two have one name, or the file says what cannot be.
     """
     plans = [] if file is None else read_cameras(file)
-    plans += [CameraPlan(source, redact(source)) for source in sources]
+    short = [redact(source).partition("?")[0] for source in sources]  # settings and keys are no part of a name
+    names = short if len(set(short)) == len(short) else [redact(source) for source in sources]
+    plans += [CameraPlan(source, name) for source, name in zip(sources, names)]
     if not plans:
         raise UsageError("no camera", expected="--source SOURCE or --cameras FILE.toml")
     names = [plan.name for plan in plans]
@@ -74,9 +78,7 @@ def _checked(plan: CameraPlan, where: str, folder: Path) -> CameraPlan:
     if plan.policy is not None and plan.policy not in POLICIES:
         hint = did_you_mean(plan.policy, POLICIES)
         raise UsageError(f"{where}: policy {plan.policy!r}", expected=" | ".join(POLICIES), hint=hint)
-    for name in ("max_fps", "motion_gate"):
-        value = getattr(plan, name)
-        if value is not None and value <= 0:
-            raise UsageError(f"{where}: {name} {value:g}", expected="a number above 0")
+    if plan.max_fps is not None and plan.max_fps <= 0:
+        raise UsageError(f"{where}: max_fps {plan.max_fps:g}", expected="a number above 0")
     models = tuple(str(folder / model) for model in plan.models)
-    return replace(plan, name=plan.name or redact(plan.source), models=models)
+    return plan._replace(name=plan.name or redact(plan.source), models=models)

@@ -12,6 +12,7 @@ import click
 from edgevision_runtime import __version__
 from edgevision_runtime.bench_command import bench
 from edgevision_runtime.cli_main import SuggestingGroup, end_process, run_command, say
+from edgevision_runtime.engine_options import choice_of, engine_options, extras_of
 from edgevision_runtime.errors import CheckFailed
 from edgevision_runtime.run_command import run
 
@@ -66,7 +67,7 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
 @PUBLIC_KEY
 @FORMAT
 @click.option("--variant", help="Only this variant, such as int8.tflite.")
-@click.option("--engine", help="Only this engine: litert, tflite or onnx.")
+@engine_options
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the result as JSON.")
 def selftest(bundle_path: Path, public_key: Path | None, output_format: str, report: Path | None, **only: Any) -> None:
     """Recompute the bundle's golden vectors on this machine; exit 1 when anything differs."""
@@ -76,7 +77,11 @@ def selftest(bundle_path: Path, public_key: Path | None, output_format: str, rep
 
     watch = Stopwatch()
     bundle = _open(bundle_path, public_key)
-    result = prove(bundle, variant=only["variant"], engine=only["engine"])
+    if only["device"] is None:
+        result = prove(bundle, variant=only["variant"], engine=only["engine"], extras=extras_of(only))
+    else:  # the one thing that a run would take on that board
+        choice = choice_of(bundle, only)
+        result = prove(bundle, variant=choice.variant.name, engine=choice.engine, extras=choice.extras)
     _show_selftest(result, output_format)
     if report is not None:
         selftest_report(bundle, result, watch).write(report)
@@ -110,6 +115,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "task": bundle.spec.task,
         "created": bundle.manifest.created,
         "sha256": bundle.sha256,
+        "manifest_sha256": bundle.manifest_sha256,
         "signature": "present, not checked (--public-key)" if "signature.json" in bundle.members else "none",
         "signed_by": bundle.signed_by,
         "labels": list(bundle.spec.labels),

@@ -7,8 +7,7 @@ import os
 import signal
 import sys
 import threading
-import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +21,7 @@ from edgevision_runtime.redact import redact
 INTERRUPTED = 130
 READER_GONE = 141  # as the shell says of a process that SIGPIPE ended
 INTERNAL_ERROR = 70
-HUNG_CAPTURE_S = 0.5  # how long the end waits for a capture that hangs in a library
+HUNG_CAPTURE_S = 0.3  # how long the end waits for a capture that hangs in a library
 
 
 class SuggestingGroup(click.Group):
@@ -90,15 +89,21 @@ def _close_stdout() -> None:
 
 
 def _internal_error(error: Exception, name: str) -> int:
-    traceback.print_exception(error)
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)  # Python 3.9 wants all three
     click.echo(f"internal error: {error}; this is a fault in {name}, please report the lines above", err=True)
     return INTERNAL_ERROR
 
 
 def end_process(code: int) -> NoReturn:
-    """End with this exit code, also while a capture hangs in OpenCV, which would abort a normal exit."""
-    feed = sys.modules.get("edgevision_runtime.cameras.feed")
-    if feed is not None and not feed.end_captures(HUNG_CAPTURE_S):
+    """End with this exit code, also while a capture or a sink hangs in OpenCV, which would abort a normal exit."""
+    feed, queued, swap = (
+        sys.modules.get(f"edgevision_runtime.{name}") for name in ("cameras.feed", "sinks.queued", "swap")
+    )
+    is_capture_hung = feed is not None and not feed.end_captures(HUNG_CAPTURE_S)
+    is_proving = swap is not None and swap.is_busy()
+    if is_capture_hung or is_proving or (queued is not None and queued.is_any_left_behind()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -109,6 +114,7 @@ class Stop(threading.Event):
     """Set when SIGTERM or Ctrl-C asks a loop to end after the frame it is at."""
 
     is_interrupt = False  # it was Ctrl-C
+    reload: Callable[[], None] | None = None  # what SIGHUP calls; before there is something, it is not heeded
 
 
 @contextmanager
@@ -122,7 +128,12 @@ def stop_on_signals() -> Iterator[Stop]:
         stop.is_interrupt = signum == signal.SIGINT
         stop.set()
 
+    def hang_up(signum: int, frame: object) -> None:
+        if stop.reload is not None:
+            stop.reload()
+
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
     try:
         yield stop
     finally:

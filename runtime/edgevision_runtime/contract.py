@@ -8,14 +8,14 @@ operations themselves are in `operations.py`.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision_runtime.errors import ContractError
 from edgevision_runtime.operations import OPERATIONS, Color, Crop, Layout, Normalize, Operation, Resize
+from edgevision_runtime.sha256 import sha256_hex
 
 if TYPE_CHECKING:
     from edgevision_runtime.types import Image, Tensor
@@ -151,7 +151,7 @@ class Preprocess:
     def fingerprint(self) -> str:
         """sha256 of its canonical JSON, in hex."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_hex(text.encode())
 
     def to_json(self) -> dict[str, Any]:
         """The form that `from_json` reads."""
@@ -173,8 +173,7 @@ class Preprocess:
         return cls(tuple(_operation(i, entry) for i, entry in enumerate(document["operations"])))
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """How one axis of a frame maps to the model's input: target = source * scale + offset, valid on [low, high)."""
 
     size: int  # of the target, in pixels
@@ -211,8 +210,7 @@ class Axis:
         return np.clip((centre * stretch).astype(np.int64), 0, target_size - 1), inside
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Where the pixels of a frame come to lie in the model's input."""
 
     rows: Axis

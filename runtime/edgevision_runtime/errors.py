@@ -16,12 +16,13 @@ A message says what is wrong, what was expected, and what to do, in one line.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """The hint for a typo; empty when nothing known is near."""
+    import difflib  # only a mistake pays for it
+
     close = difflib.get_close_matches(given, list(known), n=1)
     return f"did you mean {close[0]}?" if close else ""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.postprocess import Postprocess
     from edgevision_runtime.types import Image, Tensor, TensorSpec
 
+MOST_SPLIT = 4  # channels that OpenCV takes apart in one go, in a sixth of the time that turning the array takes
 ORDERED = ("int8", "uint8", "int16", "float32")  # stored numbers whose order float32 keeps
 
 
@@ -45,7 +46,7 @@ class PreparedOutput:
         if not self._is_ordered or channels == 1:  # a threshold is a real number
             return self._plain.mask((dequantize(values, self._spec),))
         pixels = values.size // channels
-        if not 3 <= channels <= 255 or pixels < 128 * channels or not values.flags.c_contiguous:
+        if not 2 <= channels <= 255 or pixels < 128 * channels or not values.flags.c_contiguous:
             return self._plain.mask((values,))  # where many small calls cost more than they save (measured)
         if is_planar:
             return self._highest(values.reshape(channels, pixels)).reshape(values.shape[1:])
@@ -69,19 +70,23 @@ class HighestChannel:
         shape = values.shape[::-1]
         if self._planes is None or self._planes.shape != shape or self._planes.dtype != values.dtype:
             self._planes = np.empty(shape, values.dtype)
-        opencv().transpose(values, dst=self._planes)
+        if shape[0] <= MOST_SPLIT:
+            opencv().split(values[None], [plane[None] for plane in self._planes])
+        else:
+            opencv().transpose(values, dst=self._planes)
         return self(self._planes)
 
     def __call__(self, planes: Tensor) -> Image:
-        """(channels, pixels) to uint8 (pixels,)."""
+        """(channels, pixels) to uint8 (pixels,); two channels or more."""
         if self._best is None or self._best.shape != planes.shape[1:] or self._best.dtype != planes.dtype:
             self._best = np.empty(planes.shape[1], planes.dtype)
             self._is_higher = np.empty(planes.shape[1], np.bool_)
             self._index = np.empty(planes.shape[1], np.uint8)
         best, is_higher, index = self._best, self._is_higher, self._index
-        highest: Image = np.zeros(planes.shape[1], np.uint8)
-        best[...] = planes[0]
-        for channel in range(1, len(planes)):
+        highest: Image = np.empty(planes.shape[1], np.uint8)
+        np.greater(planes[1], planes[0], out=highest.view(np.bool_))
+        np.maximum(planes[0], planes[1], out=best)
+        for channel in range(2, len(planes)):
             np.greater(planes[channel], best, out=is_higher)
             np.maximum(best, planes[channel], out=best)
             np.multiply(is_higher.view(np.uint8), np.uint8(channel), out=index)

@@ -6,6 +6,7 @@ whole numbers in another order. What is cheaper, and by how much, is measured by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
 
 
 class Scratch:
-    """A uint8 array that is kept, and made anew only when another shape is asked for."""
+    """A uint8 array that is kept, whatever shape is asked for next; made anew only when a larger one is needed."""
 
     def __init__(self) -> None:
-        self._array: Any = None
+        self._memory: Any = None
+        self._array: Any = None  # of the latest shape
 
     def of(self, shape: tuple[int, ...]) -> Image:
-        """The array; its content is whatever was left in it."""
+        """The array; its content is whatever was left in it, and the next call overwrites it."""
         if self._array is None or self._array.shape != shape:
             import numpy as np
 
-            self._array = np.empty(shape, np.uint8)
+            size = math.prod(shape)
+            if self._memory is None or len(self._memory) < size:
+                self._memory = np.empty(size, np.uint8)
+            self._array = self._memory[:size].reshape(shape)
         return self._array  # type: ignore[no-any-return]
 
 

@@ -7,6 +7,7 @@ the small image, normalization and quantization are one table.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edgevision_runtime.contract import check_frame
@@ -17,11 +18,12 @@ from edgevision_runtime.operations import Color, Crop, Layout, Normalize, Operat
 
 if TYPE_CHECKING:
     from edgevision_runtime.contract import Preprocess
+    from edgevision_runtime.fast_tensor import Memory
     from edgevision_runtime.types import Image, Tensor, TensorSpec
 
 
 class PreparedInput:
-    """A contract compiled for one input tensor. For one thread: each call overwrites what the last one returned.
+    """A contract compiled for one input tensor. For one thread.
 
     Raises:
         ContractError: a normalization that does not fit the channels.
@@ -41,17 +43,23 @@ class PreparedInput:
         self._said += [f"{' and '.join(placed)}: into place"] if resize or color else []
 
     def __call__(self, image: Image) -> Tensor:
-        """A frame, uint8 (h, w, 3) BGR, to what the tensor stores, with batch axis.
+        """A frame, uint8 (h, w, 3) BGR, to what the tensor stores, with batch axis; the next call overwrites it.
 
         Raises:
             ContractError: not a frame, or one that the contract cannot take.
             ModelError: what the contract makes has not the model's shape.
         """
+        return self._prepare(image, self._stored.kept)
+
+    def write(self, image: Image, memory: Memory) -> None:
+        """The same, written where the model reads it: `memory` gives the array for a shape with batch axis."""
+        self._prepare(image, memory)
+
+    def _prepare(self, image: Image, memory: Memory) -> Tensor:
         check_frame(image)
         for step in self._steps:
             image = step(image)
-        self._last(image, self._stored.image(self._last.shape(image)))
-        return self._stored.finish()
+        return self._stored.write(self._last.shape(image), partial(self._last, image), memory)
 
     def agrees(self, image: Image) -> bool:
         """Whether the contract as written makes the same bits of this frame, on this machine's OpenCV."""

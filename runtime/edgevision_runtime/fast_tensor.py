@@ -1,4 +1,4 @@
-"""The tensor half of the fast path: from the small uint8 image to what the input tensor stores, in a kept array.
+"""The tensor half of the fast path: from the small uint8 image to what the input tensor stores.
 
 Normalization and quantization both act on each value by itself, so together they are one table of 256 entries a
 channel; where that table is the identity, or the identity with its top bit flipped, no table is needed.
@@ -15,15 +15,19 @@ from edgevision_runtime.fast_image import Scratch
 from edgevision_runtime.opencv import opencv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgevision_runtime.contract import Preprocess
     from edgevision_runtime.types import Image, Tensor, TensorSpec
+
+    Memory = Callable[[tuple[int, ...]], Tensor]
 
 TOP_BIT = 0x80
 DTYPES = ("uint8", "int8", "float32")  # the other dtypes go as written
 
 
 class StoredTensor:
-    """The input tensor's content, with batch axis: write the image into `image(shape)`, then `finish()`."""
+    """Writes an input tensor's content, with batch axis, into whatever memory it is given."""
 
     def __init__(self, preprocess: Preprocess, spec: TensorSpec) -> None:
         self._preprocess = preprocess
@@ -35,38 +39,40 @@ class StoredTensor:
         self._interleaved = np.ascontiguousarray(self._tables)
         self._form = _form(self._tables, spec)
         self._is_in_place = self._form in ("identity", "flip") and self._dtype.itemsize == 1 and not self._is_planar
-        self._kept, self._plane = Scratch(), Scratch()
-        self._stored: Any = None
-        self._image: Any = None
+        self._image, self._plane = Scratch(), Scratch()
+        self._kept: Any = None
 
-    def image(self, shape: tuple[int, int, int]) -> Image:
-        """The uint8 array (h, w, c) to write the image into.
+    def write(self, shape: tuple[int, int, int], draw: Callable[[Image], None], memory: Memory) -> Tensor:
+        """What the tensor stores for the image (h, w, c) that `draw` draws into the uint8 array it is given.
+
+        `memory` gives the array to write into, by its shape; none of it is kept.
 
         Raises:
             ModelError: the model does not take this shape.
         """
-        if self._image is None or self._image.shape != shape:
-            height, width, channels = shape
-            sample = (channels, height, width) if self._preprocess.layout == "NCHW" else shape
-            self._quantizer.check_shape(sample)
-            self._stored = np.empty((1, *sample), self._dtype)
-            in_place = self._stored.view(np.uint8).reshape(shape) if self._is_in_place else None
-            self._image = self._kept.of(shape) if in_place is None else in_place
-        return self._image  # type: ignore[no-any-return]
-
-    def finish(self) -> Tensor:
-        """What the tensor stores for the image that was written; the next frame overwrites it."""
+        height, width, channels = shape
+        sample = (channels, height, width) if self._preprocess.layout == "NCHW" else shape
+        self._quantizer.check_shape(sample)
+        stored = memory((1, *sample))
+        image = stored.view(np.uint8).reshape(shape) if self._is_in_place else self._image.of(shape)
+        draw(image)
         if self._form == "as written":
-            return self._quantizer(self._preprocess.to_tensor(self._image))
-        if self._is_planar:
+            stored[...] = self._quantizer(self._preprocess.to_tensor(image))
+        elif self._is_planar:
             for channel in range(self._channels):
-                self._write_plane(channel)
+                self._write_plane(image, channel, stored[0, channel])
         elif not self._is_in_place:
-            self._write_all()
+            self._write_all(image, stored)
         if self._form == "flip":
-            bits = self._stored.view(np.uint8)
+            bits = stored.view(np.uint8)
             np.bitwise_xor(bits, TOP_BIT, out=bits)
-        return self._stored  # type: ignore[no-any-return]
+        return stored
+
+    def kept(self, shape: tuple[int, ...]) -> Tensor:
+        """Memory of its own, as `write` takes it: the next call for this shape gives the same array."""
+        if self._kept is None or self._kept.shape != shape:
+            self._kept = np.empty(shape, self._dtype)
+        return self._kept  # type: ignore[no-any-return]
 
     def describe(self) -> str:
         """How the numbers get into the tensor."""
@@ -80,18 +86,17 @@ class StoredTensor:
         planes = ", plane by plane" if self._is_planar and self._form != "as written" else ""
         return f"{self._dtype.name} input: {ways[self._form]}{planes}"
 
-    def _write_plane(self, channel: int) -> None:
-        target = self._stored[0, channel]
+    def _write_plane(self, image: Image, channel: int, target: Tensor) -> None:
         if self._dtype.itemsize == 1 and self._form in ("identity", "flip"):
-            opencv().extractChannel(self._image, channel, dst=target.view(np.uint8))
+            opencv().extractChannel(image, channel, dst=target.view(np.uint8))
             return
-        plane = opencv().extractChannel(self._image, channel, dst=self._plane.of(target.shape))
+        plane = opencv().extractChannel(image, channel, dst=self._plane.of(target.shape))
         self._write(plane, self._tables[:, channel], target)
 
-    def _write_all(self) -> None:
+    def _write_all(self, image: Image, stored: Tensor) -> None:
         table = self._interleaved if self._form == "tables" else self._tables[:, 0]
-        image = self._image[..., 0] if self._channels == 1 else self._image
-        self._write(image, table, self._stored.reshape(image.shape))
+        image = image[..., 0] if self._channels == 1 else image
+        self._write(image, table, stored.reshape(image.shape))
 
     def _write(self, image: Image, table: Tensor, target: Tensor) -> None:
         if self._form == "identity":

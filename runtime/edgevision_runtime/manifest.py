@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision_runtime.errors import BundleError, UsageError
 from edgevision_runtime.types import TASKS, Operator, TensorSpec, Variant
@@ -29,16 +28,14 @@ def check_name_and_version(name: str | None, version: str | None) -> None:
         raise UsageError(f"version {version!r}", expected=A_VERSION)
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """What the manifest says of another member."""
 
     sha256: str
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The parsed manifest.json."""
 
     name: str

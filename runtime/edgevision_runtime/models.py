@@ -16,7 +16,7 @@ class LoadedModel:
     """One variant of a bundle, with a predictor for each worker."""
 
     title: str  # name and version
-    sha256: str  # of the bundle
+    manifest_sha256: str  # of the bundle's manifest, which holds that of every other member
     choice: Choice
     predictors: tuple[Predictor, ...]
 
@@ -39,7 +39,7 @@ def load_model(bundle: Bundle, choice: Choice, *, workers: int = 1, threads: int
             predictors.append(Predictor(bundle, choice, threads=threads))
             opened.callback(predictors[-1].close)
         opened.pop_all()
-    return LoadedModel(f"{bundle.name} {bundle.version}", bundle.sha256, choice, tuple(predictors))
+    return LoadedModel(f"{bundle.name} {bundle.version}", bundle.manifest_sha256, choice, tuple(predictors))
 
 
 class ModelSlot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgevision_runtime.messages import HAPPENED, Event, Result
+from edgevision_runtime.messages import ENDED, HAPPENED, Event, Result
 
 TOLD = ("camera", "health", "model", "sink")  # what else there is belongs into the sinks
 
@@ -22,7 +22,17 @@ class Narrator:
         """One line for what a person should know of."""
         if event.kind not in TOLD:
             return
+        if event.kind == "sink":
+            self._tell(_of_sink(event))
+            return
         who = event.camera or event.kind
         what = event.name if event.phase == HAPPENED else f"{event.name} {event.phase}"
-        reason = event.detail.get("reason", "")
+        reason = event.detail.get("reason") or event.detail.get("granted", "")
         self._tell(f"{who}: {what}{f' ({reason})' if reason else ''}")
+
+
+def _of_sink(event: Event) -> str:
+    if event.phase == ENDED:
+        lost = event.detail["dropped"]
+        return f"{event.name}: works again after {event.detail['duration_s']} s, {lost} messages lost"
+    return f"{event.name}: {event.detail['reason']}"

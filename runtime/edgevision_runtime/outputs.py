@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edgevision_runtime.messages import Event, Observer, Result
 from edgevision_runtime.sinks import Sink
@@ -12,8 +12,14 @@ class Outputs:
     """Hands everything to everybody; with `only_events`, sinks are not bothered with each frame's result."""
 
     def __init__(
-        self, sinks: Sequence[Sink] = (), observers: Sequence[Observer] = (), *, only_events: bool = False
+        self,
+        sinks: Sequence[Sink] = (),
+        observers: Sequence[Observer] = (),
+        *,
+        only_events: bool = False,
+        on_still: Callable[[str, float, float], None] | None = None,  # camera, captured_s, age_ms
     ) -> None:
+        self._on_still = on_still
         self._sinks, self._observers = tuple(sinks), tuple(observers)
         self._result_takers: tuple[Observer, ...] = self._observers if only_events else (*self._observers, *self._sinks)
 
@@ -21,6 +27,11 @@ class Outputs:
         """Raises UsageError when a sink cannot write, BrokenPipeError when nobody reads it any more."""
         for taker in self._result_takers:
             taker.write(result)
+
+    def still(self, camera: str, captured_s: float, age_ms: float) -> None:
+        """A frame was looked at and needs no answer."""
+        if self._on_still is not None:
+            self._on_still(camera, captured_s, age_ms)
 
     def tell(self, event: Event) -> None:
         """Raises as `write` does; any thread may call it."""

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from edgevision_runtime.cameras import Camera
-from edgevision_runtime.messages import Event, Result
+from edgevision_runtime.cameras.events import CONNECTING, ENDED, STREAMING
+from edgevision_runtime.errors import SourceLost, UsageError
+from edgevision_runtime.messages import HAPPENED, Event, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.pace import Pace
+from edgevision_runtime.redact import redact
 from edgevision_runtime.status import CameraStatus, RunSummary
 from edgevision_runtime.turns import Place, Turns
 from edgevision_runtime.types import Frame
@@ -27,6 +31,14 @@ class Rules(Protocol):
 
     def observe(self, result: Result) -> list[Event]:
         """The events that this answer brings."""
+        ...
+
+    def still(self, frame: Frame, captured_at: float) -> list[Event]:
+        """The events that a frame brings for which the last answer holds."""
+        ...
+
+    def unanswered(self, frame: Frame, captured_at: float) -> list[Event]:
+        """The events that a frame brings of which nothing is known but that it was captured."""
         ...
 
     def settle(self, at: float) -> list[Event]:
@@ -45,10 +57,14 @@ class Gate(Protocol):
         """What there is to tell since the last call."""
         ...
 
+    def settle(self, at: float) -> list[Event]:
+        """The run ends: what still lasts ends too."""
+        ...
+
 
 POLICIES = ("latest", "every", "adaptive")
 ADAPTIVE_LOAD = 0.75  # share of the time that an interpreter works under the policy `adaptive`
-CAPTURE_ENDS_WITHIN_S = 1.0  # how long the end of a run waits for a capture that may hang in a library
+CAPTURE_ENDS_WITHIN_S = 0.3  # how long the end of a run waits for a capture that may hang in a library
 
 
 @dataclass
@@ -68,7 +84,7 @@ class Channel:
 class Throttle:
     """How much slower than it could the loop shall run; whoever watches the board's health sets it."""
 
-    factor: float = 1.0  # by which the time for each frame is stretched; 1: as fast as it can
+    factor: float = 1.0  # by which the time between two answers of a camera is stretched; 1: as usual
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,7 @@ class _Loop:
         self._channels, self._outputs, self._limits = channels, outputs, limits
         self._places = [Place(waits_for_taker=channel.policy == "every") for channel in channels]
         self._turns = Turns(self._places)
+        self._paces = [Pace(channel.camera.fps) for channel in channels]
         self._is_over = threading.Event()
         self._answered = 0
         self._counting = threading.Lock()
@@ -140,9 +157,10 @@ class _Loop:
     def settle(self) -> None:
         """End what events still last."""
         for channel in self._channels:
+            if channel.gate is not None:
+                self._tell(channel.gate.settle(time.time()))
             for rules in channel.rules:
-                for event in rules.settle(time.time()):
-                    self._outputs.tell(event)
+                self._tell(rules.settle(time.time()))
 
     def _capture(self, index: int) -> None:
         """Runs in a thread of its own; whatever goes wrong there is raised where the run was started."""
@@ -150,13 +168,24 @@ class _Loop:
         try:
             for frame in channel.camera:
                 channel.status.captured += 1
+                if channel.status.state == CONNECTING:  # files do not tell
+                    channel.status.state = STREAMING
                 if not self._turns.put(index, frame):
                     return
                 channel.status.dropped = place.dropped
         except Exception as error:  # noqa: BLE001 - handed over, see above
             self.failures.append(error)
+            with suppress(BrokenPipeError, UsageError):  # which the loop finds by itself
+                self._tell_loss(channel, error)
         finally:
+            channel.status.state = ENDED
             self._turns.close(index)
+
+    def _tell_loss(self, channel: Channel, error: Exception) -> None:
+        """Say at once which camera ended and why, when others go on; the end of the run may be weeks away."""
+        if isinstance(error, SourceLost) and channel.status.state != ENDED:
+            detail = {"reason": redact(str(error))}
+            self._outputs.tell(Event("camera", ENDED, HAPPENED, channel.status.name, time.time(), detail))
 
     def _work_beside(self, worker: int) -> None:
         """A worker that is not the first; whatever goes wrong ends the run and is raised where it was started."""
@@ -185,21 +214,26 @@ class _Loop:
                 if not self._serve(channel, frame, worker):
                     self._give_back()
             finally:
-                self._turns.done(index, started_s + 1 / channel.most_fps if channel.most_fps else 0.0)
+                due_s = started_s + 1 / channel.most_fps if channel.most_fps else 0.0
+                slower_s = self._paces[index].due_s(started_s, time.monotonic(), limits.throttle.factor)
+                self._turns.done(index, max(due_s, slower_s))
             rests_until_s = self._rest_after(channel, started_s)
 
     def _serve(self, channel: Channel, frame: Frame, worker: int) -> bool:
         """Answer one frame, unless it is too old or shows nothing new; whether it was answered."""
         clock, limit_ms = channel.camera.clock, self._limits.max_age_ms
-        if limit_ms is not None and (clock.monotonic() - frame.captured_s) * 1e3 > limit_ms:
+        age_s = clock.monotonic() - frame.captured_s
+        if limit_ms is not None and age_s * 1e3 > limit_ms:
             channel.status.too_old += 1
+            self._tell(e for rules in channel.rules for e in rules.unanswered(frame, time.time() - age_s))
             return False
         if channel.gate is not None:
             is_still = channel.gate.is_still(frame)
-            for event in channel.gate.events():
-                self._outputs.tell(event)
+            self._tell(channel.gate.events())
             if is_still:
                 channel.status.still += 1
+                self._outputs.still(channel.status.name, frame.captured_s, age_s * 1e3)
+                self._tell(e for rules in channel.rules for e in rules.still(frame, time.time() - age_s))
                 return False
         latency_ms = 0.0
         for position, slot in enumerate(channel.models):
@@ -216,7 +250,11 @@ class _Loop:
 
     def _hand_out(self, result: Result, rules: Rules | None) -> None:
         self._outputs.write(result)
-        for event in rules.observe(result) if rules is not None else ():
+        if rules is not None:
+            self._tell(rules.observe(result))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
             self._outputs.tell(event)
 
     def _reserve(self) -> bool:
@@ -233,4 +271,4 @@ class _Loop:
         """Until when this worker stays idle (time.monotonic), so that the board stays cool."""
         now_s = time.monotonic()
         load = ADAPTIVE_LOAD if channel.policy == "adaptive" else 1.0
-        return now_s + (now_s - started_s) * (self._limits.throttle.factor / load - 1)
+        return now_s + (now_s - started_s) * (1 / load - 1)

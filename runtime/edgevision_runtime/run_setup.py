@@ -2,145 +2,181 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
-from edgevision_runtime.cameras.events import CameraEvent, Gap
+from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
-from edgevision_runtime.errors import UsageError
-from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event
-from edgevision_runtime.models import ModelSlot, load_model
+from edgevision_runtime.health.limits import CAUTIOUS
+from edgevision_runtime.health.reading import HealthReading
+from edgevision_runtime.late_check import LateCheck
+from edgevision_runtime.messages import Observer
+from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.narrator import Narrator
+from edgevision_runtime.outlet import Outlet
 from edgevision_runtime.outputs import Outputs
-from edgevision_runtime.pipeline import Channel
-from edgevision_runtime.predictor import choose
+from edgevision_runtime.pipeline import Channel, Throttle
 from edgevision_runtime.redact import redact
-from edgevision_runtime.sinks import SinkSetup, open_sinks
-from edgevision_runtime.status import CameraStatus, ModelStatus, RunStatus
+from edgevision_runtime.run_models import RunModels
+from edgevision_runtime.sinks import Sink, SinkSetup, open_sinks
+from edgevision_runtime.sinks.queued import QueuedSink
+from edgevision_runtime.status import CameraCounts, CameraStatus, RunStatus
+from edgevision_runtime.upkeep import Board, Upkeep
+
+if TYPE_CHECKING:
+    from edgevision_runtime.health.sd_notify import ServiceNotifier, ServiceSocket
+    from edgevision_runtime.watching.watch import Watch
+
+WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Everything that a run holds open."""
 
     channels: list[Channel]
     outputs: Outputs
     status: RunStatus
+    throttle: Throttle  # set by the board's health
+    reload: Callable[[], None]  # judges the bundles again; what SIGHUP calls
+    late_check: LateCheck  # of what the run does not read; sets `Surroundings.stop` when that is off
+
+
+class Surroundings(NamedTuple):
+    """Who a run answers to."""
+
+    tell: Callable[[str], None]  # is given lines for people
+    stop: threading.Event  # set when the process shall end now: then sinks do not take the time they would like
+    service: ServiceSocket | None = None  # where a service manager listens; hears when the run is ready
 
 
 @contextmanager
-def open_run(bundle_path: Path, options: dict[str, Any], *, tell: Callable[[str], None]) -> Iterator[Run]:
-    """Open what the flags of `run` ask for; `tell` is given lines for people. Closes all of it at the end.
+def open_run(bundle_path: Path, options: dict[str, Any], around: Surroundings) -> Iterator[Run]:
+    """Open what the flags of `run` ask for, and close all of it at the end.
 
     Raises:
         EdgeVisionError: a bundle, camera or sink that cannot be.
     """
-    plans = plans_of(options["sources"], options["camera_file"])
-    status = RunStatus([CameraStatus(plan.name, redact(plan.source)) for plan in plans])
     with ExitStack() as opened:
-        models = _Models(options, status, opened)
-        slots = [models.of(tuple(map(Path, plan.models)) or (bundle_path, *options["also"])) for plan in plans]
-        outlet = _Outlet()
-        cameras = [opened.enter_context(_open_camera(plan, options, outlet)) for plan in plans]
+        yield _Opening(options, around, opened).run(bundle_path)
+
+
+class _Opening:
+    """The steps from flags to a run; what they open, `opened` closes."""
+
+    def __init__(self, options: dict[str, Any], around: Surroundings, opened: ExitStack) -> None:
+        self._options, self._around, self._opened = options, around, opened
+        self._plans = plans_of(options["sources"], options["camera_file"])
+        self._status = RunStatus([CameraStatus(plan.name, redact(plan.source)) for plan in self._plans])
+        self._models = RunModels(options, self._status, opened)
+        self._outlet = Outlet()
+
+    def run(self, bundle_path: Path) -> Run:
+        """Open everything, in the order in which one needs the other."""
+        self._open_preview()
+        given = (bundle_path, *self._options["also"])
+        slots = [self._models.of(tuple(map(Path, plan.models)) or given) for plan in self._plans]
+        cameras = [self._open_camera(plan, models) for plan, models in zip(self._plans, slots)]
+        channels = [self._channel(*parts) for parts in zip(self._plans, cameras, slots)]
+        sinks = self._opened.enter_context(
+            open_sinks(self._options["sinks"] or ("jsonl",), self._sink_setup(cameras, slots))
+        )
+        self._status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
+        outputs, notifier = self._open_outputs(sinks)
+        throttle = Throttle()
+        upkeep = self._opened.enter_context(self._upkeep(throttle))
+        late_check = self._opened.enter_context(LateCheck(self._models.unread, broken=self._around.stop.set))
+        if notifier is not None:
+            notifier.ready()
+        return Run(channels, outputs, self._status, throttle, upkeep.reload, late_check)
+
+    def _open_preview(self) -> None:
+        """First of all, so that a page is there while models load; what it needs is imported by those who want it."""
+        options = self._options
+        if any(options[f"preview{which}"] is not None for which in ("", "_token", "_token_file")):
+            from edgevision_runtime.preview.serving import serve_preview
+
+            most_fps = [self._most_fps(plan) for plan in self._plans]
+            preview = serve_preview(options, self._status, tell=self._around.tell, most_fps=most_fps)
+            self._opened.enter_context(preview)
+
+    def _open_camera(self, plan: CameraPlan, models: Sequence[ModelSlot]) -> Camera:
+        options = self._options
+        is_small = options["small_frames"] if plan.small_frames is None else plan.small_frames
+        self._models.has_small_frames |= is_small
+        wishes = CameraOptions(
+            needed_size=needed_size([slot.present.spec.preprocess for slot in models]) if is_small else None,
+            fps=options["fps"],
+            is_fast=options["fast"],
+            give_up_after_s=options["give_up_after"],
+            on_event=self._outlet.for_camera(plan.name),
+        )
+        camera = self._opened.enter_context(open_camera(plan.source, options=wishes))
+        self._status.cameras[plan.name].counts = camera if isinstance(camera, CameraCounts) else None
+        return camera
+
+    def _channel(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Channel:
+        watch = self._watch(plan, camera, models)
+        if watch is not None:
+            self._outlet.watches = {**self._outlet.watches, plan.name: watch}
+        policy = plan.policy or self._options["policy"] or ("latest" if camera.is_live else "every")
+        status = self._status.cameras[plan.name]
+        watched = (None, ()) if watch is None else (watch.gate, watch.rules)
+        return Channel(camera, models, status, policy, self._most_fps(plan), *watched)
+
+    def _watch(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Watch | None:
+        """What looks at the answers; imported by those who want it."""
+        own = {"event": plan.events, "zone": plan.zones, "smooth": plan.smooth, "motion_gate": plan.motion_gate}
+        texts: dict[str, Any] = {name: own.get(name) or self._options[name] for name in WATCHED_BY}
+        if all(text in (None, (), False) for text in texts.values()):
+            return None
+        from edgevision_runtime.watching.reading import WatchTexts, read_watch
+        from edgevision_runtime.watching.watch import Watch
+
+        settings = read_watch(WatchTexts(**texts), where=f"camera {plan.name}" if any(own.values()) else "")
+        return Watch(settings, [slot.present.spec for slot in models], plan.name, camera.clock.monotonic)
+
+    def _most_fps(self, plan: CameraPlan) -> float | None:
+        most_fps: float | None = plan.max_fps or self._options["max_fps"]
+        return most_fps
+
+    def _sink_setup(self, cameras: Sequence[Camera], slots: Sequence[Sequence[ModelSlot]]) -> SinkSetup:
         first = slots[0][0].present
-        setup = SinkSetup(
+        return SinkSetup(
             task=first.spec.task,
             labels=first.spec.labels,
             model=first.title,
-            cameras=tuple(plan.name for plan in plans),
+            cameras=tuple(self._status.cameras),
             fps=cameras[0].fps,
             is_live=any(camera.is_live for camera in cameras),
-            force=options["force"],
+            force=self._options["force"],
+            specs=tuple(slot.present.spec for models in slots for slot in models),
+            only_events=self._options["events"],
+            tell=self._outlet.tell,
+            stop=self._around.stop,
         )
-        sinks = opened.enter_context(open_sinks(options["sinks"] or ("jsonl",), setup))
-        outputs = Outputs(sinks, [status, Narrator(tell)])
-        outlet.outputs = outputs
-        channels = [
-            Channel(
-                camera, models_of, status.cameras[plan.name], _policy(plan, camera, options), _most_fps(plan, options)
-            )
-            for plan, camera, models_of in zip(plans, cameras, slots)
-        ]
-        yield Run(channels, outputs, status)
 
+    def _open_outputs(self, sinks: Sequence[Sink]) -> tuple[Outputs, ServiceNotifier | None]:
+        notifier = None
+        if self._around.service is not None:
+            from edgevision_runtime.health.sd_notify import ServiceNotifier
 
-class _Models:
-    """The models of a run; cameras that name the same bundle share its interpreters."""
+            notifier = ServiceNotifier(self._around.service, describe=self._status.line)
+            self._opened.enter_context(notifier)
+        observers: list[Observer] = [self._status, Narrator(self._around.tell), *([notifier] if notifier else [])]
+        on_still = notifier.frame_done if notifier else None
+        outputs = Outputs(sinks, observers, only_events=self._options["events"], on_still=on_still)
+        self._outlet.open(outputs)
+        return outputs, notifier
 
-    def __init__(self, options: dict[str, Any], status: RunStatus, opened: ExitStack) -> None:
-        self._options, self._status, self._opened = options, status, opened
-        self._slots: dict[Path, ModelSlot] = {}
+    def _upkeep(self, throttle: Throttle) -> Upkeep:
+        def show(reading: HealthReading) -> None:
+            self._status.health, throttle.factor = reading, reading.pace_factor
 
-    def of(self, paths: tuple[Path, ...]) -> list[ModelSlot]:
-        """A slot for each bundle. Raises UsageError when one is named twice."""
-        if len(set(paths)) < len(paths):
-            raise UsageError(f"a bundle is named twice: {', '.join(map(str, paths))}", expected="each one once")
-        return [self._slot(path) for path in paths]
-
-    def _slot(self, path: Path) -> ModelSlot:
-        if path not in self._slots:
-            key = self._options["public_key"]
-            bundle = Bundle.open(path, public_key=key, require_signature=key is not None)
-            choice = choose(bundle, variant=self._options["variant"], engine=self._options["engine"])
-            loaded = load_model(bundle, choice, workers=self._options["workers"], threads=self._options["threads"])
-            self._slots[path] = self._opened.enter_context(ModelSlot(loaded))
-            engine = loaded.predictors[0].engine
-            self._status.models[str(path)] = ModelStatus(
-                title=loaded.title,
-                variant=choice.variant.name,
-                precision=choice.variant.precision,
-                engine=f"{engine.name} {engine.version}",
-                kernels=engine.kernels,
-                reason=choice.reason,
-                sha256=loaded.sha256,
-            )
-        return self._slots[path]
-
-
-class _Outlet:
-    """Takes what cameras tell from their first moment on; it is said once there is somebody to hear it."""
-
-    outputs: Outputs | None = None
-
-    def for_camera(self, name: str) -> Callable[[CameraEvent], None]:
-        """The listener of one camera."""
-
-        def tell(happened: CameraEvent) -> None:
-            if self.outputs is not None:
-                self.outputs.tell(_event_of(happened, name))
-
-        return tell
-
-
-def _event_of(happened: CameraEvent, camera: str) -> Event:
-    if isinstance(happened, Gap):
-        detail = {"duration_s": round(happened.duration_s, 3)} if happened.duration_s is not None else {}
-        return Event("gap", happened.reason, ENDED if happened.is_over else BEGAN, camera, time.time(), detail)
-    detail_of_state = {"reason": happened.reason} if happened.reason else {}
-    return Event("camera", happened.state, HAPPENED, camera, time.time(), detail_of_state)
-
-
-def _open_camera(plan: CameraPlan, options: dict[str, Any], outlet: _Outlet) -> Camera:
-    wishes = CameraOptions(
-        fps=options["fps"],
-        is_realtime=options["real_time"],
-        give_up_after_s=options["give_up_after"],
-        on_event=outlet.for_camera(plan.name),
-    )
-    return open_camera(plan.source, options=wishes)
-
-
-def _policy(plan: CameraPlan, camera: Camera, options: dict[str, Any]) -> str:
-    return plan.policy or options["policy"] or ("latest" if camera.is_live else "every")
-
-
-def _most_fps(plan: CameraPlan, options: dict[str, Any]) -> float | None:
-    most_fps: float | None = plan.max_fps or options["max_fps"]
-    return most_fps
+        profile = self._models.board
+        board = Board(CAUTIOUS if profile is None else profile.thermal, folder=Path.cwd())
+        return Upkeep(self._models.kept, board, show=show, tell=self._outlet.tell, swapped=self._models.show)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from edgevision_runtime.bundle import Bundle
-from edgevision_runtime.engines import ENGINES, engines_for, how_to_run, open_engine, require_engine
+from edgevision_runtime.engines import (
+    ENGINES,
+    Extras,
+    check_extras,
+    engines_for,
+    how_to_run,
+    open_engine,
+    require_engine,
+    what_it_lacks,
+)
 from edgevision_runtime.errors import CheckFailed, MissingDependency, UsageError
 from edgevision_runtime.fast_path import PreparedInput
 from edgevision_runtime.golden import (
@@ -47,16 +56,22 @@ class SelftestResult:
         return bool(self.proofs) and not self.contract_failures and not any(proof.failures for proof in self.proofs)
 
 
-def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None = None) -> SelftestResult:
+def selftest(
+    bundle: Bundle, *, variant: str | None = None, engine: str | None = None, extras: Extras | None = None
+) -> SelftestResult:
     """Recompute the golden vectors of all variants, or of one, on all engines that are here, or on one.
+
+    With a delegate in `extras` only engines that take one are asked. Accelerators are proven when `engine` names one.
 
     Raises:
         CheckFailed: the bundle holds no golden vectors.
         UsageError: there is no such variant or engine, or the one does not run the other.
         MissingDependency: the engine is not installed, or no installed engine runs any of the variants.
     """
+    extras = extras or Extras()
     if engine is not None:
         require_engine(engine)
+        check_extras(engine, extras)
     candidates = [bundle.variant(variant)] if variant else list(bundle.variants)
     if engine is not None and not any(ENGINES[engine].format == candidate.format for candidate in candidates):
         raise UsageError(f"engine {engine} does not run {' or '.join(candidate.name for candidate in candidates)}")
@@ -71,16 +86,22 @@ def selftest(bundle: Bundle, *, variant: str | None = None, engine: str | None =
         contract_failures += [f"{vector.frame}: {failure}" for failure in failures]
     proofs, not_run = [], []
     for candidate in candidates:
-        names = [name for name in engines_for(candidate.format) if engine in (None, name)]
+        names = _engines_of(candidate, engine, extras)
         if not names:
             not_run.append(candidate.name)
         for name in names:
-            with open_engine(name, bundle.read(candidate.path)) as opened:
+            with open_engine(name, bundle.read(candidate.path), extras=extras) as opened:
                 proofs.append(_prove(bundle, candidate, opened, list(zip(vectors, tensors))))
     if not proofs:
         formats = sorted({candidate.format for candidate in candidates})
         raise MissingDependency(f"no installed engine runs {' or '.join(formats)}", hint=how_to_run(formats))
     return SelftestResult(len(vectors), tuple(contract_failures), tuple(proofs), tuple(not_run))
+
+
+def _engines_of(variant: Variant, asked: str | None, extras: Extras) -> list[str]:
+    if asked is not None:
+        return [asked] if ENGINES[asked].format == variant.format else []
+    return [name for name in engines_for(variant.format) if not what_it_lacks(name, extras)]
 
 
 def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple[GoldenVector, Tensor]]) -> ProofResult:
@@ -94,7 +115,8 @@ def _prove(bundle: Bundle, variant: Variant, engine: Engine, vectors: list[tuple
         if not prepare.agrees(read_frame(bundle, vector.frame)):  # what a run does must be what the contract says
             failures.append(f"{vector.frame}: the fast path makes another tensor than the contract")
         outputs = engine.infer(tensor)
-        tolerances = record.tolerances if record.engine == engine.name else record.other_tolerances
+        is_same = (record.engine, record.kernels) == (engine.name, engine.kernels)
+        tolerances = record.tolerances if is_same else record.other_tolerances
         for i, (output, member, allowed) in enumerate(zip(outputs, record.members, tolerances)):
             recorded = read_array(bundle, member)
             if recorded.shape != output.shape:

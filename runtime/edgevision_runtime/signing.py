@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.errors import BundleError, MissingDependency, UsageError
 from edgevision_runtime.manifest import MEMBER as MANIFEST
+from edgevision_runtime.sha256 import sha256_hex
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -80,7 +80,7 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
 
 def fingerprint(key: Ed25519PublicKey) -> str:
     """sha256 of the raw public key, in hex."""
-    return hashlib.sha256(key.public_bytes_raw()).hexdigest()
+    return sha256_hex(key.public_bytes_raw())
 
 
 def _parse(content: bytes) -> tuple[str, bytes]:

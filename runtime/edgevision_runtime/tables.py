@@ -1,19 +1,13 @@
-"""TOML into dataclasses, strictly: an unknown, missing or wrong key is an error that names the file and the field."""
+"""TOML into named tuples, strictly: an unknown, missing or wrong key is an error that names the file and the field."""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import typing
 from pathlib import Path
 from typing import Any
 
 from edgevision_runtime.errors import UsageError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
@@ -25,19 +19,33 @@ def read_toml(path: Path) -> dict[str, Any]:
         UsageError: it cannot be read, or is no TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name} cannot be read: {error}", expected="a TOML file") from error
+    return parse_toml(text, path)
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The tables of a text from `path`. Raises UsageError when it is no TOML."""
+    if sys.version_info >= (3, 11):  # here, because every run imports this module and few read a file
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path.name} cannot be read: {error}", expected="a TOML file") from error
 
 
 def parse(kind: Any, value: Any, where: str) -> Any:
-    """`value` as `kind`: a dataclass from a table, a tuple from an array, a dict from a table, or a plain type.
+    """`value` as `kind`: a named tuple from a table, a tuple from an array, a dict from a table, or a plain type.
 
     Raises:
         UsageError: it is not; begins with `where`.
     """
     origin = typing.get_origin(kind)
-    if dataclasses.is_dataclass(kind):
+    if hasattr(kind, "_field_defaults"):
         return _parse_table(kind, value, where)
     if origin is tuple:
         if not isinstance(value, list):
@@ -59,14 +67,19 @@ def parse(kind: Any, value: Any, where: str) -> Any:
 def _parse_table(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise UsageError(f"{where} is {value!r}", expected="a table")
-    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-    unknown = [key for key in value if key not in fields]
+    unknown = [key for key in value if key not in kind._fields]
     if unknown:
-        raise UsageError(f"{where}: unknown key {unknown[0]!r}", expected=" | ".join(fields))
-    missing = dataclasses.MISSING
-    required = [name for name, entry in fields.items() if entry.default is missing and entry.default_factory is missing]
+        raise UsageError(f"{where}: unknown key {unknown[0]!r}", expected=" | ".join(kind._fields))
+    required = [name for name in kind._fields if name not in kind._field_defaults]
     absent = [name for name in required if name not in value]
     if absent:
         raise UsageError(f"{where}: {absent[0]} is missing", expected=", ".join(required))
     hints = typing.get_type_hints(kind)
     return kind(**{key: parse(hints[key], item, f"{where}: {key}") for key, item in value.items()})
+
+
+def to_tables(value: Any) -> Any:
+    """Named tuples back into tables, ready for JSON."""
+    if hasattr(value, "_asdict"):
+        return {key: to_tables(item) for key, item in value._asdict().items()}
+    return [to_tables(item) for item in value] if isinstance(value, tuple) else value

@@ -32,8 +32,7 @@ class Frame:
     source: str  # where it came from, credentials removed
 
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """What a model file says of one of its input or output tensors."""
 
     name: str
@@ -43,16 +42,14 @@ class TensorSpec:
     zero_point: int | None = None
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(NamedTuple):
     """An operator that a model file uses, in the version that the file asks for."""
 
     name: str
     version: int
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One model file of a bundle: the same network in one format and precision."""
 
     path: str  # member of the bundle, such as models/int8.tflite
@@ -169,6 +166,14 @@ class Engine(Protocol):
         `read` is given the outputs as they are stored, no batch axis. They may be the engine's own memory: it must
         neither keep them nor return a view of them.
         """
+        ...
+
+    def memory(self, shape: tuple[int, ...]) -> Tensor:
+        """Where the next sample is written, as it is stored, with batch axis; let go of it before `infer_written`."""
+        ...
+
+    def infer_written(self, read: Callable[[tuple[Tensor, ...]], Answer]) -> Answer:
+        """Run the sample that was written into `memory`; `read` as for `infer_stored`."""
         ...
 
     def close(self) -> None:

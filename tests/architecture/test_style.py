@@ -17,11 +17,13 @@ EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "manager", "misc"
 READS_ENVIRONMENT = {  # module → why it may
     "edgevision/data/packages.py": "the system says in the environment where a user's cache folder is",
     "edgevision/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
+    "runtime/edgevision_runtime/run_command.py": "systemd says in the environment where it listens",
     "runtime/edgevision_runtime/cli.py": "numpy's OpenBLAS takes its number of threads from the environment only",
     "converters/edgevision_converters/tensorflow_setup.py": "TensorFlow takes its settings from the environment only",
 }
 OUTERMOST = {  # module → why it may catch everything
     "runtime/edgevision_runtime/cli_main.py": "it shows the fault whole and ends the command with exit code 70",
+    "runtime/edgevision_runtime/sinks/queued.py": "outermost of a sink's thread: raised again where the loop writes",
     "runtime/edgevision_runtime/pipeline.py": "outermost of the capture thread: raised again where that was started",
 }
 

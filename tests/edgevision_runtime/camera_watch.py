@@ -44,7 +44,9 @@ class Server:
         return f"http://anna:secret@127.0.0.1:{self.port}/stream?token=abc"
 
     def start(self) -> None:
-        self.process = subprocess.Popen([*self.command, str(self.port), *self.arguments], stdout=subprocess.PIPE)
+        command = [*self.command, str(self.port), *self.arguments]
+        # a session of its own: when a shell above ends, the kernel wakes what it finds stopped in orphaned ones
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
         assert self.process.stdout is not None
         assert self.process.stdout.readline()
 

@@ -52,6 +52,24 @@ def strongest_colour_tflite() -> bytes:
     return bytes(tf.lite.TFLiteConverter.from_keras_model(strongest_colour_keras()).convert())
 
 
+def with_custom_softmax(operator: str) -> bytes:
+    """The same .tflite with a custom operator in place of the softmax, as a compiler for an accelerator leaves one."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(strongest_colour_tflite(), 0)
+    for code in model.operatorCodes:
+        if code.builtinCode == schema.BuiltinOperator.SOFTMAX:
+            code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+            code.customCode = operator
+    for step in model.subgraphs[0].operators:
+        if model.operatorCodes[step.opcodeIndex].customCode:
+            step.builtinOptionsType, step.builtinOptions = schema.BuiltinOptions.NONE, None
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def variant(path: str, model_format: str, input_name: str, output_name: str) -> Variant:
     """What a manifest says of one of these networks."""
     return Variant(

@@ -12,10 +12,11 @@ import numpy as np
 
 
 class Picamera2:
-    """A camera of 2304x1296 whose frames are one colour; `fault` is set by the test."""
+    """A camera of 2304x1296 whose frames are one colour; `fault` and `grants` are set by the test."""
 
     fault = ""  # silent | broken | absent | refuses
     alive = 0  # opened and not closed
+    grants = ""  # the format of the main stream, whatever it was asked for
     stride_padding = 32  # bytes at the right of each row of YUV
 
     def __init__(self, camera_num=0, verbose_console=None, tuning=None, allocator=None):
@@ -37,6 +38,8 @@ class Picamera2:
         if Picamera2.fault == "refuses":
             raise RuntimeError("lores stream dimensions may not exceed main stream")
         self.config = camera_config
+        if Picamera2.grants:
+            self.config["main"]["format"] = Picamera2.grants
 
     def camera_configuration(self):
         return self.config
@@ -67,7 +70,10 @@ class Picamera2:
         if stream["format"] == "RGB888":
             return np.full((height, width, 3), (255, 0, 0), np.uint8)
         stride = width + self.stride_padding
-        planes = [np.full(height * stride, 41), np.full(height * stride // 4, 240), np.full(height * stride // 4, 110)]
+        chroma = [np.full(height * stride // 4, 240), np.full(height * stride // 4, 110)]
+        if stream["format"] == "NV12":
+            chroma = [np.stack(chroma, axis=-1).ravel()]
+        planes = [np.full(height * stride, 41), *chroma]
         return np.concatenate(planes).astype(np.uint8).reshape(height * 3 // 2, stride)
 
 

@@ -31,7 +31,8 @@ class Scripted:
         self.clock = clock
         self.captured: list[float] = []
         self.opened: list[float] = []
-        self.missed = 0
+        self.missed = self.damaged = 0
+        self.granted = None
         self.is_running = False
 
     def open(self) -> Scripted:
@@ -180,6 +181,9 @@ def test_a_source_that_must_open_is_lost_at_the_first_failure() -> None:
 class HangingLink:
     """Delivers two frames and hangs, as OpenCV does on an RTSP server that stopped."""
 
+    granted = None
+    damaged = 0
+
     def __init__(self, released: threading.Event) -> None:
         self.count = 0
         self.released = released
@@ -276,3 +280,42 @@ def test_a_frame_nobody_took_is_replaced_by_the_newest_and_counted() -> None:
     assert (captured.captured_s, feed.missed) == (5.0, 4)
     with pytest.raises(SourceEnded):
         feed.take(1.0)
+
+
+class LateLink(HangingLink):
+    """Delivers two frames, hangs, and gives the one that it had held back, as FFmpeg does when a read times out."""
+
+    def read(self) -> Captured:
+        self.count += 1
+        if self.count == 3:
+            held_back = Captured(IMAGE, time.monotonic())
+            self.released.wait()
+            return held_back
+        return Captured(IMAGE, time.monotonic())
+
+
+def test_a_frame_from_before_the_silence_does_not_end_it() -> None:
+    released = threading.Event()
+    events: list[CameraEvent] = []
+
+    def listen(event: CameraEvent) -> None:
+        events.append(event)
+        if isinstance(event, StateChange) and event.state == "stalled":
+            threading.Timer(0.2, released.set).start()
+
+    policy = ConnectionPolicy(stalled_after_s=0.5, lost_after_s=30.0)
+    link = LateLink(released)
+    camera = ConnectedCamera("cam", lambda: ThreadFeed(lambda: link), ConnectionSetup(policy, on_event=listen))
+
+    frames = []
+    for frame in camera:
+        frames.append(frame)
+        if released.is_set():
+            break
+    camera.stop()
+
+    (begun, over) = [event for event in events if isinstance(event, Gap)]
+    before, after = frames[-2:]
+    assert (begun.started_s, over.ended_s) == (before.captured_s, after.captured_s)
+    assert after.captured_s - before.captured_s >= 0.5
+    assert camera.missed >= 1

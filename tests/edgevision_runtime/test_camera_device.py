@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edgevision_runtime.cameras.device import DeviceCamera, fourcc_number, fourcc_text, parse_device
-from edgevision_runtime.cameras.events import CameraEvent, Gap
-from edgevision_runtime.cameras.granted import Granted, scaled_to
+from edgevision_runtime.cameras.device import DeviceCamera, fourcc_number, parse_device
+from edgevision_runtime.cameras.events import CameraEvent, Gap, StateChange
+from edgevision_runtime.cameras.granted import Granted, fourcc_text, scaled_to
 from edgevision_runtime.cameras.jpeg import decode_jpeg, jpeg_length, reduction_for
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import SourceLost, UsageError
@@ -105,12 +105,14 @@ def test_other_formats_are_left_to_opencv_whatever_is_needed() -> None:
     assert frame.image.shape == (480, 640, 3)
 
 
-def test_a_damaged_picture_is_passed_over() -> None:
-    options = CameraOptions(needed_size=(96, 96))
+@pytest.mark.parametrize("needed", [None, (96, 96)])
+def test_a_damaged_picture_is_passed_over_and_counted(needed: tuple[int, int] | None) -> None:
+    options = CameraOptions(needed_size=needed)
     camera = DeviceCamera("v4l2:///dev/video0?format=MJPG", options, lambda device: Capture(damaged=(2, 3)))
 
     frames = first(camera, 4)
 
+    assert camera.damaged == 2
     assert all(abs(int(frame.image.mean()) - 90) <= 1 for frame in frames)
 
 
@@ -123,6 +125,8 @@ def test_a_node_that_vanishes_is_found_again_and_the_gap_is_told() -> None:
     with camera:
         back = next(frame for frame in camera if camera.reconnects == 2)
 
+    granted = [str(event.granted) for event in events if isinstance(event, StateChange) and event.state == "streaming"]
+    assert granted == ["YUYV 640x480 at 30 fps"] * 2
     (begun, over) = [event for event in events if isinstance(event, Gap)]
     assert begun.reason == "the camera stopped delivering"
     assert over.ended_s == back.captured_s
@@ -159,6 +163,7 @@ def test_a_jpeg_is_whole_or_refused() -> None:
         (48, 64, 3), (24, 32, 3), (12, 16, 3), (6, 8, 3),
     ]  # fmt: skip
     assert decode_jpeg(data + bytes(1000)) is not None  # a V4L2 buffer, filled up
+    assert decode_jpeg(data + b"of the picture before") is not None
     assert [decode_jpeg(data[:end]) for end in (0, 1, 2, 100, len(data) - 1)] == [None] * 5
     assert decode_jpeg(b"hello") is None
 

@@ -98,7 +98,7 @@ def test_a_dropped_frame_is_missing_and_a_damaged_one_is_refused_never_shown(fol
     frames, _, camera = watch(folder, "fps=10&drop=0.3&corrupt=0.2&duration=100s&seed=3")
 
     assert len(frames) == pytest.approx(1000 * 0.7 * 0.8, abs=60)  # four standard deviations of a binomial of 0.56
-    assert camera.corrupted == pytest.approx(1000 * 0.7 * 0.2, abs=45)
+    assert camera.damaged == pytest.approx(1000 * 0.7 * 0.2, abs=45)
 
 
 def test_jitter_delays_arrival_but_not_the_time_of_capture(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Videos at their own pace, pictures on standard input, and stopping either."""
+"""Videos at their pace, pictures on standard input, and stopping either."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ import pytest
 from edgevision_runtime.cameras import kind_of, open_camera
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.stdin import StdinCamera, picture_length
-from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.errors import SourceLost, UsageError
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Eleven frames at 25 fps."""
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 24))
+    write_clip(tmp_path / "clip.avi", 25.0)
+    return tmp_path / "clip.avi"
+
+
+def write_clip(path: Path, fps: float) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), fps, (32, 24))
     for _ in range(11):
         writer.write(np.full((24, 32, 3), 90, np.uint8))
     writer.release()
-    return path
 
 
 def piped(data: bytes) -> StdinCamera:
@@ -44,21 +47,38 @@ def picture(kind: str, level: int) -> bytes:
     return bytes(cv2.imencode(kind, np.full((24, 32, 3), level, np.uint8))[1].tobytes())
 
 
-def test_a_video_plays_at_its_own_pace_when_asked_to_and_is_live_then(clip: Path) -> None:
-    with open_camera(str(clip), options=CameraOptions(is_realtime=True)) as camera:
+def seconds_of(source: Path, **options: float) -> float:
+    """From the first to the last of the eleven frames."""
+    with open_camera(str(source), options=CameraOptions(**options)) as camera:  # type: ignore[arg-type]
         times = [frame.captured_s for frame in camera]
-
-    assert camera.is_live
-    assert len(times) == camera.total == 11
-    assert 0.39 < times[-1] - times[0] < 1.5  # ten periods of 40 ms; the rest is a busy machine
-
-
-def test_a_video_is_read_as_fast_as_it_is_taken_otherwise(clip: Path) -> None:
-    with open_camera(str(clip)) as camera:
-        times = [frame.captured_s for frame in camera]
-
     assert not camera.is_live
-    assert times[-1] - times[0] < 0.39
+    assert len(times) == 11
+    return times[-1] - times[0]
+
+
+def test_a_video_plays_at_its_own_pace_at_another_or_as_fast_as_it_is_taken(clip: Path) -> None:
+    assert seconds_of(clip) > 0.39  # ten periods of 40 ms
+    assert seconds_of(clip, fps=12.5) > 0.79
+    assert seconds_of(clip, is_fast=True, fps=1.0) < 5.0  # ten seconds at the pace that --fast sets aside
+
+
+def test_a_paced_video_loses_nothing_to_a_slow_taker(clip: Path) -> None:
+    with open_camera(str(clip), fps=200) as camera:
+        seen = []
+        for frame in camera:
+            seen.append(frame.index)
+            time.sleep(0.01)
+
+    assert seen == list(range(11))
+
+
+def test_a_video_that_does_not_say_its_frame_rate_is_asked_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mkv"
+    write_clip(path, 4000.0)  # a time base in the place of a rate, as containers without one have it
+
+    with pytest.raises(UsageError, match=r"does not say its frame rate.*--fps, or --fast"):
+        open_camera(str(path))
+    assert seconds_of(path, fps=100.0) > 0.09
 
 
 def test_a_video_and_a_folder_stop_when_told(clip: Path, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(module, "__spec__", importlib.machinery.ModuleSpec(name, None))
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(double.Picamera2, "fault", "")
+    monkeypatch.setattr(double.Picamera2, "grants", "")
     yield
     assert double.Picamera2.alive == 0
 
@@ -73,6 +74,25 @@ def test_without_a_need_frames_are_those_of_the_main_stream_in_bgr() -> None:
     assert camera.granted is not None
     assert (camera.granted.format, camera.granted.frame_size) == ("RGB888", (1280, 720))
     assert (frame.image == BLUE).all()
+
+
+def test_a_pipeline_without_rgb_gives_the_same_colours() -> None:
+    double.Picamera2.grants = "NV12"
+    camera = PiCamera("picamera://", CameraOptions(size=(64, 48)))
+
+    (frame,) = frames_of(camera, 1)
+
+    assert camera.granted is not None
+    assert camera.granted.format == "NV12"
+    assert frame.image.shape == (48, 64, 3)
+    assert abs(frame.image.astype(int) - BLUE).max() <= 2
+
+
+def test_a_format_that_nobody_converts_is_an_error() -> None:
+    double.Picamera2.grants = "MJPEG"
+
+    with pytest.raises(SourceLost, match="it sends MJPEG, which is none of RGB888, YUV420, NV12"):
+        frames_of(PiCamera("picamera://", CameraOptions()), 1)
 
 
 def test_the_time_of_capture_is_the_sensors() -> None:

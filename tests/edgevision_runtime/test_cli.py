@@ -232,3 +232,19 @@ def test_a_camera_of_hours_runs_in_seconds_and_never_makes_up_a_frame(
         return [(line["frame"], line["label"], line["score"]) for line in documents if "event" not in line]
 
     assert answers(second.stdout) == answers(first.stdout)
+
+
+def test_a_run_can_report_what_it_did(packed_bundle: Bundle, colour_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "1.png").write_bytes(b"no picture")
+    sources = ["--source", f"fake://{colour_folder}?fps=5&duration=4s&seed=1", "--source", str(tmp_path / "broken")]
+
+    done = runtime("run", packed_bundle.path, *sources, "--sink", "null", "--report", str(tmp_path / "run.json"))
+
+    report = read_report(tmp_path / "run.json")
+    cameras = {camera["name"]: camera for camera in report.metrics["cameras"]}
+    assert done.returncode == 0, done.stderr
+    assert (report.command, report.status) == ("run", "pass")
+    assert cameras[f"fake://{colour_folder}"]["inferred"] == 20  # named without its settings
+    assert cameras[str(tmp_path / "broken")]["inferred"] == 0
+    assert [finding.code for finding in report.warnings] == ["W701"]

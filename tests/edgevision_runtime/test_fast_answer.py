@@ -164,6 +164,20 @@ def test_predictions_on_every_engine_are_those_of_the_plain_way(segmenters, colo
     assert {"litert", "onnx"} <= tried
 
 
+def test_what_is_written_into_an_engines_memory_is_what_it_answers(segmenters, colour_bundle) -> None:
+    for bundle in (*segmenters, colour_bundle):
+        for variant in bundle.variants:
+            for name in engines_for(variant.format):
+                with Predictor(bundle, Choice(variant, name, "asked for")) as predictor:
+                    engine, prepare = predictor.engine, predictor.prepare
+                    for index in (0, 1):
+                        stored = engine.infer_stored(prepare(noise(index).image), lambda outputs: outputs[0].copy())
+                        prepare.write(noise(index).image, engine.memory)
+                        written = engine.infer_written(lambda outputs: outputs[0].copy())
+
+                        assert written.tobytes() == stored.tobytes()
+
+
 def test_predictions_stay_what_they_were_when_the_next_frame_comes(segmenters) -> None:
     for bundle in segmenters:
         name = engines_for(bundle.variants[0].format)[0]

@@ -1,9 +1,11 @@
 import pytest
 
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.health.limits import CAUTIOUS, Band, ThermalLimits
 from edgevision_runtime.health.reading import HealthReading
-from edgevision_runtime.health.steps import Band, Dwell, HealthSteps, ThermalLimits
+from edgevision_runtime.health.steps import Dwell, HealthSteps
 from edgevision_runtime.messages import BEGAN, ENDED
+from edgevision_runtime.profile import profile_files, read_profile
 
 LIMITS = ThermalLimits(Band(75, 70), Band(79, 74), Band(84, 79), "hand-made")
 DWELL = Dwell(hotter_s=10, cooler_s=60)
@@ -132,4 +134,13 @@ def test_a_board_without_any_sensor_stays_at_its_full_pace(steps):
 )
 def test_limits_that_cannot_be_are_refused(bands, said):
     with pytest.raises(UsageError, match=said):
-        ThermalLimits(*bands, "hand-made")
+        HealthSteps(ThermalLimits(*bands, "hand-made"))
+
+
+def test_every_board_has_limits_of_its_own_that_can_be_and_says_where_they_come_from():
+    limits = {name: read_profile(name).thermal for name in profile_files()}
+
+    for name, own in limits.items():
+        HealthSteps(own)
+        assert own.source != CAUTIOUS.source, name
+    assert limits["raspberry-pi-5"][:3] == CAUTIOUS[:3]

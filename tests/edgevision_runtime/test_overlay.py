@@ -55,6 +55,20 @@ def test_colours_are_mixed_with_the_frame() -> None:
     assert np.array_equal(drawn[is_plain], image[is_plain])
 
 
+@pytest.mark.parametrize(
+    "marked", [(slice(10, 14), slice(20, 30)), (slice(0, 1), slice(0, 1)), (slice(63, 64), slice(63, 64))]
+)
+def test_a_small_object_is_drawn_where_it_is_and_nothing_else_is_touched(marked) -> None:
+    contract = Preprocess((Resize((64, 64), "letterbox", "bilinear", 0),))
+    image, mask = frame(180, 320), np.zeros((64, 64), np.uint8)
+    mask[marked] = 1
+    placed = contract.place_mask(mask, 180, 320, fill=0)
+
+    drawn = Overlay(contract, PALETTE, opacity=1.0)(image, mask)
+
+    assert np.array_equal(drawn, np.where((placed == 1)[..., None], np.array(PALETTE[1], np.uint8), image))
+
+
 def test_an_empty_mask_is_the_frame_and_the_frame_is_never_drawn_on() -> None:
     contract = Preprocess((Resize((8, 8), "squash", "bilinear"),))
     image = frame(20, 20)
@@ -77,13 +91,16 @@ def test_masks_and_frames_of_other_sizes_may_follow_each_other() -> None:
 
 def test_drawing_makes_no_array_of_the_frames_size() -> None:
     contract = Preprocess((Resize((64, 64), "squash", "bilinear"),))
-    image, mask = frame(240, 320), np.random.default_rng(3).integers(0, 3, (64, 64), np.uint8)
+    image = frame(240, 320)
+    masks = [np.random.default_rng(3).integers(0, 3, (64, 64), np.uint8) for _ in range(4)]
+    for moved, mask in enumerate(masks):  # an object that moves and grows
+        mask[: 10 * moved], mask[:, 60 - 10 * moved :] = 0, 0
     draw = Overlay(contract, PALETTE)
-    draw(image, mask)
+    draw(image, masks[0])
 
     tracemalloc.start()
-    for _ in range(200):
-        draw(image, mask)
+    for index in range(200):
+        draw(image, masks[index % len(masks)])
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,20 @@ from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras import kind_of, open_camera
 from edgevision_runtime.cameras.clock import REAL_CLOCK
 from edgevision_runtime.cameras.images import find_images
+from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import MissingDependency, SourceLost, UsageError
 from edgevision_runtime.messages import Result
-from edgevision_runtime.pipeline import RunLimits
+from edgevision_runtime.models import ModelSlot, load_model
+from edgevision_runtime.outputs import Outputs
+from edgevision_runtime.pipeline import ADAPTIVE_LOAD, Channel, RunLimits, run_pipeline
 from edgevision_runtime.predictor import Predictor, choose
 from edgevision_runtime.sinks import SinkSetup, open_sink, open_sinks
+from edgevision_runtime.status import CameraStatus
 from edgevision_runtime.types import Classification, Frame
 from tests.edgevision_runtime import networks
-from tests.edgevision_runtime.loop import Collector, run_one
+from tests.edgevision_runtime.loop import Collector, model_of, run_one
+
+FAST = CameraOptions(is_fast=True)
 
 
 class SlowCollector(Collector):
@@ -37,6 +44,7 @@ class SlowCollector(Collector):
 class BreakingCamera:
     """Delivers two frames and breaks."""
 
+    fps = None
     is_live = True
     total = None
     clock = REAL_CLOCK
@@ -50,7 +58,6 @@ class BreakingCamera:
     def __iter__(self) -> Iterator[Frame]:
         for index in range(2):
             yield frame(index)
-            time.sleep(0.05)
         raise self.error
 
 
@@ -113,7 +120,7 @@ def test_a_lost_source_is_an_error_after_what_came_before_was_written(colour_bun
     camera: Any = BreakingCamera(error)
 
     with pytest.raises(type(error), match="the cable is out"):
-        run_one(camera, colour_bundle, [sink], policy="latest")
+        run_one(camera, colour_bundle, [sink])
 
     assert sink.indices == [0, 1]
 
@@ -179,7 +186,7 @@ def test_a_written_video_can_be_played_back_as_a_source(
     with open_camera(str(colour_folder)) as camera, open_sinks([f"video:{video}"], SinkSetup()) as sinks:
         run_one(camera, colour_bundle, sinks)
 
-    with open_camera(str(video)) as played:
+    with open_camera(str(video), options=FAST) as played:
         frames = list(played)
 
     assert len(frames) == 12
@@ -214,7 +221,8 @@ def test_a_video_that_breaks_off_says_how_many_frames_are_missing(tmp_path: Path
     broken[start + (end - start) // 2 : end] = bytes(end - start - (end - start) // 2)
     (tmp_path / "broken.mp4").write_bytes(broken)
 
-    with open_camera(str(path)) as whole, open_camera(str(tmp_path / "broken.mp4")) as camera:
+    broken_off = str(tmp_path / "broken.mp4")
+    with open_camera(str(path), options=FAST) as whole, open_camera(broken_off, options=FAST) as camera:
         assert len(list(whole)) == 40
         read = len(list(camera))
 
@@ -244,7 +252,7 @@ def test_json_lines_say_everything_once_a_frame(colour_bundle: Bundle, colour_fo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mqtt", "jsonl"),
+        ("jsnol", "did you mean jsonl"),
         ("video", "video:FILE"),
         ("video:/nowhere/a.mp4", "folder"),
         ("video:/tmp/a.xyz", "ending in .mp4"),
@@ -272,3 +280,50 @@ def test_a_bundle_without_a_runnable_variant_says_what_to_install(colour_bundle:
     with pytest.raises(MissingDependency, match="pip install"):
         choose(colour_bundle, engine="tflite")
     assert choose(colour_bundle, engine="onnx").variant.name == "float32.onnx"
+
+
+class SleepyPredictor:
+    """Stands in a slot for a model that takes its time and nothing of the processor."""
+
+    def __init__(self, real: Predictor, seconds: float) -> None:
+        self.real, self.seconds, self.spec = real, seconds, real.spec
+
+    def predict(self, frame: Frame, now: Any) -> Any:
+        time.sleep(self.seconds)
+        return self.real.predict(frame, now)
+
+    def close(self) -> None:
+        self.real.close()
+
+
+def sleepy_model(bundle: Bundle, seconds: float) -> ModelSlot:
+    loaded = load_model(bundle, choose(bundle))
+    slow: Any = SleepyPredictor(loaded.predictors[0], seconds)
+    return ModelSlot(replace(loaded, predictors=(slow,)))
+
+
+@pytest.mark.parametrize(("policy", "most_of_the_time"), [("latest", 1.01), ("adaptive", ADAPTIVE_LOAD + 0.03)])
+def test_adaptive_leaves_the_interpreter_idle_for_a_part_of_the_time(
+    policy: str, most_of_the_time: float, colour_bundle: Bundle, colour_folder: Path
+) -> None:
+    service_s, sink = 0.02, Collector()
+    with (
+        sleepy_model(colour_bundle, service_s) as model,
+        open_camera(f"fake://{colour_folder}?fps=200&clock=real") as camera,
+    ):
+        channel = Channel(camera, [model], CameraStatus("camera", "test"), policy)
+        summary = run_pipeline([channel], Outputs([sink]), RunLimits(duration_s=1.0))
+
+    busy = summary.total("inferred") * service_s / summary.duration_s
+
+    assert summary.total("inferred") > 5
+    assert busy <= most_of_the_time  # sleeping longer than asked only lowers it
+    assert sink.indices == sorted(set(sink.indices))
+
+
+def test_no_more_answers_a_second_than_suffice(colour_bundle: Bundle, colour_folder: Path) -> None:
+    with model_of(colour_bundle) as model, open_camera(f"fake://{colour_folder}?fps=200&clock=real") as camera:
+        channel = Channel(camera, [model], CameraStatus("camera", "test"), "latest", most_fps=10)
+        summary = run_pipeline([channel], Outputs(), RunLimits(duration_s=1.0))
+
+    assert 1 <= summary.total("inferred") <= 11

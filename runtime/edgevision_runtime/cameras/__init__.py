@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import importlib
 import importlib.util
@@ -13,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from edgevision_runtime.cameras.clock import Clock
 from edgevision_runtime.cameras.options import CameraOptions
-from edgevision_runtime.errors import MissingDependency, UsageError
+from edgevision_runtime.errors import MissingDependency, UsageError, did_you_mean
 from edgevision_runtime.types import Frame
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -81,10 +80,8 @@ def kind_of(source: str) -> str:
     if has_scheme:
         if scheme.lower() in SCHEMES:
             return SCHEMES[scheme.lower()]
-        close = difflib.get_close_matches(scheme.lower(), SCHEMES, n=1)
-        raise UsageError(
-            f"source {scheme}://…", expected=EXPECTED, hint=f"did you mean {close[0]}://?" if close else ""
-        )
+        hint = did_you_mean(scheme.lower(), SCHEMES).replace("?", "://?")
+        raise UsageError(f"source {scheme}://…", expected=EXPECTED, hint=hint)
     path = Path(source)
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES or glob.has_magic(source):
         return "images"
@@ -94,7 +91,7 @@ def kind_of(source: str) -> str:
 
 
 def open_camera(source: str, *, fps: float | None = None, options: CameraOptions | None = None) -> Camera:
-    """Open a source. With `fps`, files are paced and treated as live: frames nobody takes in time are lost.
+    """Open a source. Files wait for whoever takes their frames; videos have their own pace, or that of `fps`.
 
     Raises:
         UsageError: no kind of camera serves it, or one of its settings cannot be.

@@ -32,6 +32,7 @@ from edgevision_runtime.cameras.events import (
     tell_nobody,
 )  # fmt: skip
 from edgevision_runtime.cameras.feed import Captured, Feed, LinkLost, SourceEnded
+from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.errors import SourceLost
 from edgevision_runtime.redact import redact
 from edgevision_runtime.types import Frame
@@ -82,9 +83,10 @@ class ConnectedCamera:
         self.source = redact(source)
         self.clock = setup.clock
         self.state = CONNECTING
+        self.granted: Granted | None = None  # known once frames come, if ever
         self.reconnects = 0  # attempts after the first
         self.unreadable: list[str] = []
-        self._missed = 0
+        self._missed = self._damaged = 0  # of connections that are over
         self._policy, self._tell = setup.policy, setup.on_event
         self._open_feed = open_feed
         self._chance = random.Random(setup.seed)
@@ -101,8 +103,13 @@ class ConnectedCamera:
 
     @property
     def missed(self) -> int:
-        """Frames that a newer one replaced before they were taken out of the camera."""
+        """Frames that a newer one replaced before they were taken out of the camera, or that came seconds late."""
         return self._missed + (self._feed.missed if self._feed is not None else 0)
+
+    @property
+    def damaged(self) -> int:
+        """Pictures that arrived damaged and were refused."""
+        return self._damaged + (self._feed.damaged if self._feed is not None else 0)
 
     def stop(self) -> None:
         """Let the iteration end within `STOP_CHECK_S`; any thread may call it, more than once."""
@@ -114,12 +121,16 @@ class ConnectedCamera:
         try:
             while not self._stop.is_set():
                 try:
+                    reason = ""
                     yield from self._attempt()
                 except LinkLost as lost:
                     reason = redact(str(lost))
                     self._back_off(reason)
         except SourceEnded as end:
             reason = redact(str(end))
+        except SourceLost as lost:
+            reason = redact(str(lost))
+            raise
         finally:
             self._leave_feed()
             self._enter(ENDED, reason)
@@ -142,16 +153,27 @@ class ConnectedCamera:
         try:
             while not self._stop.is_set():
                 captured = feed.take(STOP_CHECK_S)
-                if captured is None:
+                if captured is None or self._is_late(captured):
                     self._bear_silence()
                 else:
                     yield self._arrive(captured)
         finally:
             self._leave_feed()
 
+    def _is_late(self, captured: Captured) -> bool:
+        """Whether a stalled camera gave a frame from before it stalled: a decoder's last, or what a network held back.
+
+        It says nothing of the present, and does not end the gap.
+        """
+        age_s = self.clock.monotonic() - captured.captured_s
+        is_late = self.state == STALLED and age_s >= self._policy.stalled_after_s
+        self._missed += is_late
+        return is_late
+
     def _arrive(self, captured: Captured) -> Frame:
         if self._streaming_since_s is None:
             self._streaming_since_s = captured.captured_s
+            self.granted = self._feed.granted if self._feed is not None else None
         if self._gap is not None:
             over = Gap(self.source, self._gap.reason, self._gap.started_s, captured.captured_s)
             self._gap = None
@@ -213,12 +235,13 @@ class ConnectedCamera:
     def _enter(self, state: str, reason: str = "") -> None:
         if state != self.state or (state == CONNECTING and self._index == 0 and self._failures == 0):
             self.state = state
-            change: CameraEvent = StateChange(self.source, state, self.clock.monotonic(), reason)
+            granted = self.granted if state == STREAMING else None
+            change: CameraEvent = StateChange(self.source, state, self.clock.monotonic(), reason, granted)
             self._tell(change)
 
     def _leave_feed(self) -> None:
         feed, self._feed = self._feed, None
         if feed is not None:
-            self._missed += feed.missed
+            self._missed, self._damaged = self._missed + feed.missed, self._damaged + feed.damaged
             feed.abandon()
             self._left_behind.append(feed)

@@ -13,7 +13,7 @@ from typing import Any
 from edgevision_runtime.cameras import query as fields
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
 from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
-from edgevision_runtime.cameras.granted import Granted
+from edgevision_runtime.cameras.granted import Granted, fourcc_text, stated_fps
 from edgevision_runtime.cameras.jpeg import decode_jpeg, reduction_for
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.opencv import opencv
@@ -35,13 +35,10 @@ class DeviceCamera(ConnectedCamera):
 
     def __init__(self, source: str, options: CameraOptions, open_capture: OpenCapture | None = None) -> None:
         device, options, pixel_format = parse_device(source, options)
-        self.granted: Granted | None = None
         setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
 
         def open_link() -> DeviceLink:
-            link = DeviceLink((open_capture or _open_v4l2)(device), options, pixel_format)
-            self.granted = link.granted
-            return link
+            return DeviceLink((open_capture or _open_v4l2)(device), options, pixel_format)
 
         super().__init__(source, lambda: ThreadFeed(open_link, name=f"camera {source}"), setup)
 
@@ -53,6 +50,7 @@ class DeviceLink:
         cv2 = opencv()
         self._cv2 = cv2
         self._capture = capture
+        self.damaged = 0
         if not capture.isOpened():
             raise LinkLost("not there or in use; see `v4l2-ctl --list-devices`")
         if pixel_format is not None:
@@ -64,11 +62,12 @@ class DeviceLink:
             capture.set(cv2.CAP_PROP_FPS, options.fps)
         size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         granted_format = fourcc_text(int(capture.get(cv2.CAP_PROP_FOURCC)))
-        self._reduce = reduction_for(size, options.needed_size) if granted_format == "MJPG" else 1
-        if self._reduce > 1 and not capture.set(cv2.CAP_PROP_CONVERT_RGB, 0):
-            self._reduce = 1
+        # OpenCV shows what there is of a JPEG that was cut off, grey where the rest is missing: so it decodes none
+        self._is_jpeg = granted_format == "MJPG" and bool(capture.set(cv2.CAP_PROP_CONVERT_RGB, 0))
+        self._reduce = reduction_for(size, options.needed_size) if self._is_jpeg else 1
         frame_size = -(-size[0] // self._reduce), -(-size[1] // self._reduce)
-        self.granted = Granted(granted_format, size, float(capture.get(cv2.CAP_PROP_FPS)) or None, frame_size)
+        fps = stated_fps(float(capture.get(cv2.CAP_PROP_FPS)))
+        self.granted: Granted | None = Granted(granted_format, size, fps, frame_size)
 
     def read(self) -> Captured:
         """See `Link`. A picture that arrived damaged is passed over."""
@@ -77,9 +76,10 @@ class DeviceLink:
             arrival_s = time.monotonic()
             if not is_read:
                 raise LinkLost("the camera stopped delivering")
-            image: Image | None = data if self._reduce == 1 else decode_jpeg(data.tobytes(), self._reduce)
+            image: Image | None = decode_jpeg(data.tobytes(), self._reduce) if self._is_jpeg else data
             if image is not None:
                 return Captured(image, self._captured_s(arrival_s))
+            self.damaged += 1
         raise LinkLost(f"{MOST_DAMAGED} damaged pictures in a row")
 
     def close(self) -> None:
@@ -103,12 +103,6 @@ def parse_device(source: str, options: CameraOptions) -> tuple[int | str, Camera
 def fourcc_number(text: str) -> int:
     """`MJPG` as V4L2 and OpenCV number it."""
     return int.from_bytes(text.encode("ascii"), "little")
-
-
-def fourcc_text(number: int) -> str:
-    """The four letters of a pixel format; V4L2's other name for Motion JPEG is told as MJPG."""
-    text = (number & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
-    return "MJPG" if text == "JPEG" else text
 
 
 def _fourcc(text: str) -> str:

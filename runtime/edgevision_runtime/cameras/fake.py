@@ -13,8 +13,9 @@ from typing import Protocol
 
 from edgevision_runtime.cameras.clock import Clock, RealClock, VirtualClock
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
-from edgevision_runtime.cameras.fake_script import parse_script
+from edgevision_runtime.cameras.fake_script import FakeScript, parse_script
 from edgevision_runtime.cameras.feed import Captured, LinkLost, SourceEnded
+from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.cameras.jpeg import decode_jpeg
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.query import split_source
@@ -46,12 +47,11 @@ class FakeCamera(ConnectedCamera):
         script = parse_script(query)
         clock: Clock = RealClock() if script.clock == "real" else VirtualClock()
         self.script = script
-        self.corrupted = 0  # frames that arrived damaged and were refused
         self._pictures = open_pictures(place)
         began_s = clock.monotonic()
         policy = options.connection_policy(must_open=False)
         setup = ConnectionSetup(policy, clock, options.on_event, seed=script.seed)
-        super().__init__(source, lambda: FakeFeed(self, self._pictures, clock, began_s), setup)
+        super().__init__(source, lambda: FakeFeed(script, self._pictures, clock, began_s), setup)
         self.is_live, self.fps = script.clock == "real", script.fps
 
     def __exit__(self, *exc: object) -> None:
@@ -62,9 +62,10 @@ class FakeCamera(ConnectedCamera):
 class FakeFeed:
     """One connection to a fake camera; time passes where it waits. Of frames nobody took the newest counts."""
 
-    def __init__(self, camera: FakeCamera, pictures: Pictures, clock: Clock, began_s: float) -> None:
-        self.missed = 0
-        self._camera, self._script, self._pictures = camera, camera.script, pictures
+    def __init__(self, script: FakeScript, pictures: Pictures, clock: Clock, began_s: float) -> None:
+        self.missed = self.damaged = 0
+        self.granted: Granted | None = None  # pictures in a folder may have any sizes
+        self._script, self._pictures = script, pictures
         self._clock, self._began_s = clock, began_s
         now_s = clock.monotonic() - began_s
         until_s = self._script.unreachable_until(now_s)
@@ -101,7 +102,7 @@ class FakeFeed:
         picture = self._pictures.picture(number)
         image = _through_a_bad_cable(picture) if self._script.is_corrupt(number) else picture
         if image is None:
-            self._camera.corrupted += 1
+            self.damaged += 1
             return None
         return Captured(image, self._began_s + number / self._script.fps)
 

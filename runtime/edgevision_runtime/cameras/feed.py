@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.errors import EdgeVisionError
 from edgevision_runtime.types import Image
 
@@ -35,6 +36,9 @@ class Captured(NamedTuple):
 class Link(Protocol):
     """One connection to a camera, used by one thread; its calls may block for as long as the library likes."""
 
+    granted: Granted | None  # what the camera agreed to, from the first frame on, when that is known
+    damaged: int  # pictures that arrived damaged and were refused
+
     def read(self) -> Captured:
         """Wait for the next frame. Raises LinkLost when there is none, SourceEnded when there will be none."""
         ...
@@ -48,6 +52,16 @@ class Feed(Protocol):
     """Frames of one connection, with a wait that ends in time whatever the camera does."""
 
     missed: int  # frames that a newer one replaced before anyone took them
+
+    @property
+    def damaged(self) -> int:
+        """Pictures that arrived damaged and were refused."""
+        ...
+
+    @property
+    def granted(self) -> Granted | None:
+        """What the camera agreed to, from the first frame on, when that is known."""
+        ...
 
     @property
     def is_running(self) -> bool:
@@ -73,6 +87,7 @@ class ThreadFeed:
     def __init__(self, open_link: Callable[[], Link], *, name: str = "camera") -> None:
         self.missed = 0
         self._open_link = open_link
+        self._link: Link | None = None
         self._changed = threading.Condition()
         self._newest: Captured | None = None
         self._failure: Exception | None = None
@@ -82,6 +97,16 @@ class ThreadFeed:
         with _running_changed:
             _running.add(self)
         self._thread.start()
+
+    @property
+    def damaged(self) -> int:
+        """See `Feed`."""
+        return self._link.damaged if self._link is not None else 0
+
+    @property
+    def granted(self) -> Granted | None:
+        """See `Feed`."""
+        return self._link.granted if self._link is not None else None
 
     @property
     def is_running(self) -> bool:
@@ -103,7 +128,7 @@ class ThreadFeed:
 
     def _run(self) -> None:
         try:
-            link = self._open_link()
+            link = self._link = self._open_link()
             try:
                 while not self._is_abandoned:
                     self._put(link.read())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Granted:
+class Granted(NamedTuple):
     """The stream as it is."""
 
     format: str  # FourCC or the library's name: MJPG, YUYV, YUV420 …
@@ -18,6 +17,20 @@ class Granted:
         fps = "" if self.fps is None else f" at {self.fps:g} fps"
         scaled = "" if self.frame_size == self.size else f", frames of {_text(self.frame_size)}"
         return f"{self.format} {_text(self.size)}{fps}{scaled}"
+
+
+MOST_FPS = 1000.0  # who does not know the rate says 0, 90000 or 1e6
+
+
+def fourcc_text(number: int) -> str:
+    """The four letters of a pixel format; V4L2's other name for Motion JPEG is told as MJPG."""
+    text = (number & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
+    return "MJPG" if text == "JPEG" else text
+
+
+def stated_fps(value: float) -> float | None:
+    """A frame rate as a driver or a container states it; None when it is none."""
+    return value if 0 < value <= MOST_FPS else None
 
 
 def scaled_to(size: tuple[int, int], needed: tuple[int, int] | None) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import Any
 from edgevision_runtime.cameras import query as fields
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
 from edgevision_runtime.cameras.feed import Captured, LinkLost, SourceEnded, ThreadFeed
-from edgevision_runtime.cameras.granted import scaled_to
+from edgevision_runtime.cameras.granted import Granted, scaled_to, stated_fps
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.errors import MissingDependency, UsageError
 from edgevision_runtime.redact import redact
@@ -47,12 +47,17 @@ class GstreamerCamera(ConnectedCamera):
 class OpencvLink:
     """A pipeline that OpenCV runs."""
 
+    damaged = 0  # a decoder in the pipeline keeps that to itself
+
     def __init__(self, pipeline: str) -> None:
         import cv2
 
         self._capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
         if not self._capture.isOpened():
             raise LinkLost("the pipeline does not run; try it with gst-launch-1.0")
+        size = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps = stated_fps(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        self.granted: Granted | None = Granted("BGR", size, fps, size)
 
     def read(self) -> Captured:
         """See `Link`."""
@@ -69,6 +74,8 @@ class OpencvLink:
 class AppsinkLink:
     """A pipeline that PyGObject runs."""
 
+    damaged = 0  # a decoder in the pipeline keeps that to itself
+
     def __init__(self, pipeline: str) -> None:
         self._gst = gst = _load_gst()
         glib_error = importlib.import_module("gi.repository.GLib").Error
@@ -76,6 +83,7 @@ class AppsinkLink:
             self._pipeline = gst.parse_launch(pipeline)
         except glib_error as error:
             raise LinkLost(f"not a pipeline: {error.message}") from error
+        self.granted: Granted | None = None
         self._sink = self._pipeline.get_by_name(SINK)
         self._pipeline.set_state(gst.State.PLAYING)
 
@@ -106,6 +114,10 @@ class AppsinkLink:
 
         caps = sample.get_caps().get_structure(0)
         width, height = caps.get_value("width"), caps.get_value("height")
+        if self.granted is None:
+            is_stated, frames, seconds = caps.get_fraction("framerate")
+            fps = stated_fps(frames / seconds) if is_stated and seconds else None
+            self.granted = Granted("BGR", (width, height), fps, (width, height))
         buffer = sample.get_buffer()
         data = np.frombuffer(buffer.extract_dup(0, buffer.get_size()), np.uint8)
         rows = data[: height * (data.size // height)].reshape(height, -1)

@@ -19,16 +19,17 @@ from edgevision_runtime.types import Frame, Image
 
 
 class ImagesCamera:
-    """Pictures from files; one that cannot be decoded is skipped and counted in `unreadable`."""
+    """Pictures from files, as fast as they are taken or at `fps`; what cannot be decoded is named in `unreadable`."""
 
+    is_live = False
     clock: Clock = REAL_CLOCK
 
     def __init__(self, source: str, options: CameraOptions) -> None:
-        self.is_live, self.fps = options.fps is not None, options.fps
+        self.fps: float | None = options.fps
         self._is_stopped = False
         self.unreadable: list[str] = []
         self._paths = find_images(source)
-        self._pace = Pace(options.fps)
+        self._pace = Pace(None if options.is_fast else options.fps)
         if not self._paths:
             suffixes = " ".join(sorted(IMAGE_SUFFIXES))
             raise SourceLost(f"{source}: no pictures", expected=f"files ending in {suffixes}")

@@ -14,17 +14,26 @@ def decode_jpeg(data: bytes, reduce: int = 1) -> Image | None:
     """Decode to uint8 (h, w, 3) BGR, at 1/`reduce` of its size; None unless it is a whole JPEG.
 
     A JPEG that was cut off would decode too, with grey where the rest is missing: a frame that no camera produced.
-    Zeros after the end, with which V4L2 drivers fill their buffers, are fine.
+    Whatever stands after the end, as in the buffers of V4L2 drivers, is fine.
     """
     import cv2
     import numpy as np
 
-    if not data.startswith(START) or not data.rstrip(b"\0").endswith(END):
+    if not _is_whole(data):
         return None
     flags = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
              8: cv2.IMREAD_REDUCED_COLOR_8}  # fmt: skip
     image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags[reduce])
     return image
+
+
+def _is_whole(data: bytes) -> bool:
+    if data.rstrip(b"\0").endswith(END):  # nearly always, and quick to see
+        return data.startswith(START)
+    try:
+        return jpeg_length(data) is not None
+    except ValueError:
+        return False
 
 
 def reduction_for(size: tuple[int, int], needed: tuple[int, int] | None) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from edgevision_runtime.cameras.feed import Captured, LinkLost
+from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.cameras.jpeg import decode_jpeg, jpeg_length, reduction_for
 from edgevision_runtime.types import Image
 
@@ -26,7 +27,8 @@ class MjpegLink:
     """One HTTP connection that delivers JPEGs as a multipart answer."""
 
     def __init__(self, response: http.client.HTTPResponse, needed_size: tuple[int, int] | None) -> None:
-        self.unreadable = 0  # whole parts that were no whole JPEG
+        self.damaged = 0  # whole parts that were no whole JPEG
+        self.granted: Granted | None = None
         self._response = response
         self._needed_size = needed_size
         self._buffer = bytearray()
@@ -40,7 +42,7 @@ class MjpegLink:
             image = self._decode(data)
             if image is not None:
                 return Captured(image, captured_s)
-            self.unreadable += 1
+            self.damaged += 1
 
     def close(self) -> None:
         """See `Link`."""
@@ -49,9 +51,12 @@ class MjpegLink:
     def _decode(self, data: bytes) -> Image | None:
         if self._reduce is None:
             image = decode_jpeg(data)
-            if image is not None:
-                self._reduce = reduction_for((image.shape[1], image.shape[0]), self._needed_size)
-            return image if self._reduce == 1 else self._decode(data) if image is not None else None
+            if image is None:
+                return None
+            size = image.shape[1], image.shape[0]
+            self._reduce = reduction_for(size, self._needed_size)
+            self.granted = Granted("MJPG", size, None, (-(-size[0] // self._reduce), -(-size[1] // self._reduce)))
+            return image if self._reduce == 1 else self._decode(data)
         return decode_jpeg(data, self._reduce)
 
     def _next_part(self) -> bytes:

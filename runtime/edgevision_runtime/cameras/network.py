@@ -9,18 +9,23 @@ starts the process may: `rtsp_transport;tcp|fflags;nobuffer|analyzeduration;2000
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSetup
 from edgevision_runtime.cameras.feed import Captured, Link, LinkLost, ThreadFeed
+from edgevision_runtime.cameras.granted import Granted, fourcc_text, stated_fps
 from edgevision_runtime.cameras.mjpeg import MULTIPART, MjpegLink, request_stream
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.stream_time import StreamTime
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.redact import redact
+from edgevision_runtime.types import Image
 
 OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 3.0  # FFmpeg waits up to three times as long for RTSP; the camera leaves it behind before
+GATHERED = 0.5  # frames that follow each other in less than this share of their distance waited somewhere
+MOST_GATHERED = 300  # frames; a machine too slow for the stream would wait for ever for one that did not
 
 
 class NetworkCamera(ConnectedCamera):
@@ -37,6 +42,14 @@ class NetworkCamera(ConnectedCamera):
         super().__init__(source, lambda: ThreadFeed(lambda: _open_link(source, options), name="network camera"), setup)
 
 
+class Arrived(NamedTuple):
+    """A frame out of FFmpeg."""
+
+    image: Image
+    at_s: float  # time.monotonic()
+    position_s: float  # in the stream
+
+
 class FfmpegLink:
     """One connection by OpenCV's FFmpeg backend."""
 
@@ -45,24 +58,47 @@ class FfmpegLink:
 
         self._cv2 = cv2
         self._time = StreamTime() if has_positions else None
+        self._is_prompt = False
         wishes = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_S * 1000, cv2.CAP_PROP_READ_TIMEOUT_MSEC,
                   READ_TIMEOUT_S * 1000]  # fmt: skip
         if hasattr(cv2, "CAP_PROP_N_THREADS"):  # OpenCV 4.8; FFmpeg's threads hold back a frame each
             wishes += [cv2.CAP_PROP_N_THREADS, 1]
         self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [int(wish) for wish in wishes])
+        self.damaged = 0  # FFmpeg keeps to itself what it made of the damage
         if not self._capture.isOpened():
             raise LinkLost("no answer, refused, wrong password, or nothing that FFmpeg can read")
+        size = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps = stated_fps(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        codec = fourcc_text(int(self._capture.get(cv2.CAP_PROP_FOURCC)))
+        self.granted: Granted | None = Granted(codec, size, fps, size)
 
     def read(self) -> Captured:
-        """See `Link`."""
+        """See `Link`. What FFmpeg gathered while it looked at the stream is passed over: it is old by then."""
+        arrived = self._next()
+        if self._time is None:
+            return Captured(arrived.image, arrived.at_s)
+        if not self._is_prompt:
+            arrived = self._pass_over(arrived)
+        return Captured(arrived.image, self._time.captured_s(arrived.at_s, arrived.position_s))
+
+    def _pass_over(self, arrived: Arrived) -> Arrived:
+        """The first frame that comes in its time, as the one before it did."""
+        unhurried = 0
+        for _ in range(MOST_GATHERED):
+            before, arrived = arrived, self._next()
+            is_hurried = arrived.at_s - before.at_s < GATHERED * (arrived.position_s - before.position_s)
+            unhurried = 0 if is_hurried else unhurried + 1
+            if unhurried == 2:
+                break
+        self._is_prompt = True
+        return arrived
+
+    def _next(self) -> Arrived:
         is_read, image = self._capture.read()
-        arrival_s = time.monotonic()
+        at_s = time.monotonic()
         if not is_read:
             raise LinkLost("the stream ended")
-        if self._time is None:
-            return Captured(image, arrival_s)
-        position_s = self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
-        return Captured(image, self._time.captured_s(arrival_s, position_s))
+        return Arrived(image, at_s, self._capture.get(self._cv2.CAP_PROP_POS_MSEC) / 1000)
 
     def close(self) -> None:
         """See `Link`."""

@@ -6,6 +6,7 @@ the smallest size in the same shape that suffices, and frames come from there. C
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import importlib
 import importlib.util
@@ -25,6 +26,12 @@ DEFAULT_SIZE = (1280, 720)
 DEFAULT_FPS = 30.0
 READ_TIMEOUT_S = 5.0  # picamera2 by itself would wait for ever when the ribbon cable comes off
 OLDEST_STAMP_S = 10.0
+# OpenCV's conversions of what a camera's pipeline may grant, whatever was asked for.
+CONVERSIONS: dict[str, str | None] = {
+    "RGB888": None,  # which is B, G, R in memory
+    "YUV420": "COLOR_YUV2BGR_I420",
+    "NV12": "COLOR_YUV2BGR_NV12",
+}
 
 
 class PiCamera(ConnectedCamera):
@@ -46,19 +53,18 @@ class PiCamera(ConnectedCamera):
                 "picamera2 is not installed",
                 hint="sudo apt install python3-picamera2, then a virtual environment made with --system-site-packages",
             )
-        self.granted: Granted | None = None
         setup = ConnectionSetup(options.connection_policy(must_open=True), on_event=options.on_event)
 
         def open_link() -> PiCameraLink:
-            link = PiCameraLink(int(place or 0), options)
-            self.granted = link.granted
-            return link
+            return PiCameraLink(int(place or 0), options)
 
         super().__init__(source, lambda: ThreadFeed(open_link, name="picamera"), setup)
 
 
 class PiCameraLink:
     """One opening of a camera by picamera2."""
+
+    damaged = 0  # what it delivers is not compressed
 
     def __init__(self, number: int, options: CameraOptions) -> None:
         picamera2 = importlib.import_module("picamera2")
@@ -68,8 +74,10 @@ class PiCameraLink:
             raise LinkLost(f"there is no camera {number}; see `rpicam-hello --list-cameras`") from error
         except RuntimeError as error:
             raise LinkLost(f"the camera cannot be opened: {error}") from error
+        # at the end of a process picamera2 would close it too, beside the thread that has it, and one of both fails
+        atexit.unregister(self._camera.close)
         try:
-            self.granted = self._start(options)
+            self.granted: Granted | None = self._start(options)
         except RuntimeError as error:
             self._camera.close()
             raise LinkLost(f"the camera refuses: {error}") from error
@@ -98,7 +106,7 @@ class PiCameraLink:
         period_us = round(1e6 / fps)
         self._camera.configure(
             self._camera.create_video_configuration(
-                main={"format": "RGB888", "size": size},  # which is B, G, R in memory
+                main={"format": "RGB888", "size": size},
                 lores=None if self._stream == "main" else {"format": "YUV420", "size": lores_size},
                 colour_space=colour_space,
                 buffer_count=4,
@@ -107,9 +115,11 @@ class PiCameraLink:
                 encode=None,
             )
         )
-        self._camera.start()
         got = self._camera.camera_configuration()
         self._format: str = got[self._stream]["format"]
+        if self._format not in CONVERSIONS:
+            raise RuntimeError(f"it sends {self._format}, which is none of {', '.join(CONVERSIONS)}")
+        self._camera.start()
         width, height = got[self._stream]["size"]
         self._frame_size = int(width), int(height)
         granted_us = got["controls"]["FrameDurationLimits"][0]
@@ -121,11 +131,12 @@ class PiCameraLink:
         import cv2
         import numpy as np
 
-        if self._format == "RGB888":
+        conversion = CONVERSIONS[self._format]
+        if conversion is None:
             image: Image = array
             return image
         width, height = self._frame_size
-        padded = cv2.cvtColor(array, cv2.COLOR_YUV2BGR_I420)
+        padded = cv2.cvtColor(array, getattr(cv2, conversion))
         return np.ascontiguousarray(padded[:height, :width])
 
 

@@ -19,6 +19,7 @@ from edgevision_runtime.types import Frame
 PNG_START = b"\x89PNG\r\n\x1a\n"
 LARGEST_PICTURE = 256 << 20  # bytes
 STOP_CHECK_S = 0.2
+MOST_NAMED = 100  # unreadable pictures; a stream may go on for weeks
 CHUNK = 1 << 18
 
 
@@ -48,9 +49,9 @@ class StdinCamera:
         for data in self._pictures():
             is_jpeg = data.startswith(START)
             image = decode_jpeg(data) if is_jpeg else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-            if image is None:
+            if image is None and len(self.unreadable) < MOST_NAMED:
                 self.unreadable.append(f"picture {index} on standard input could not be decoded")
-            else:
+            if image is not None:
                 yield Frame(image, index, self.clock.monotonic(), "-")
             index += 1
         if index == 0 and not self._is_stopped:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgevision_runtime.cameras.clock import REAL_CLOCK, Clock
+from edgevision_runtime.cameras.granted import stated_fps
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.pacing import Pace
-from edgevision_runtime.errors import SourceLost
+from edgevision_runtime.errors import SourceLost, UsageError
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.quiet import without_native_chatter
 from edgevision_runtime.types import Frame
 
-MOST_FPS = 1000.0  # containers without a frame rate say 0, 90000 or 1e6
 UNCERTAIN_FRAMES = 2  # containers that store a duration announce a frame or two too many
 
 
 class VideoCamera:
-    """Every frame of a video file: as fast as they are taken, at `fps`, or at its own pace (`is_realtime`).
+    """Every frame of a video file: at its own pace, at `fps`, or as fast as they are taken (`is_fast`).
+
+    A paced file still waits for whoever takes its frames; what comes late is caught up with.
 
     Raises:
-        SourceLost: it cannot be read, or `is_realtime` is asked of a file that does not say its frame rate.
+        SourceLost: it cannot be read.
+        UsageError: it does not say its frame rate, and nobody else does.
     """
 
+    is_live = False
     clock: Clock = REAL_CLOCK
 
     def __init__(self, source: str, options: CameraOptions) -> None:
@@ -34,15 +38,13 @@ class VideoCamera:
             self._capture = cv2.VideoCapture(source)
         if not self._capture.isOpened():
             raise SourceLost(f"{source}: not a video that OpenCV can read", expected="mp4, avi, mkv …")
-        self.own_fps: float | None = _frame_rate(float(self._capture.get(cv2.CAP_PROP_FPS)))
-        fps = options.fps if options.fps is not None or not options.is_realtime else self.own_fps
-        if fps is None and options.is_realtime:
-            raise SourceLost(f"{source} does not say its frame rate", hint="give it with --fps, or play it with --fast")
-        self.is_live = fps is not None
-        self._pace = Pace(fps)
+        self.own_fps: float | None = stated_fps(float(self._capture.get(cv2.CAP_PROP_FPS)))
+        self.fps: float | None = options.fps or self.own_fps
+        if self.fps is None and not options.is_fast:
+            raise UsageError(f"{source} does not say its frame rate", expected="one by --fps, or --fast")
+        self._pace = Pace(None if options.is_fast else self.fps)
         count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total: int | None = count if count > 0 else None
-        self.fps: float | None = fps or self.own_fps
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
@@ -67,7 +69,3 @@ class VideoCamera:
 
     def __exit__(self, *exc: object) -> None:
         self._capture.release()
-
-
-def _frame_rate(stated: float) -> float | None:
-    return stated if 0 < stated <= MOST_FPS else None

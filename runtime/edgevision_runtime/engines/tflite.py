@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from edgevision_runtime.engines.interpreter import InterpreterEngine
+from functools import partial
+
+from edgevision_runtime.engines.delegate import Delegate
+from edgevision_runtime.engines.interpreter import Delegated, InterpreterEngine
 from edgevision_runtime.errors import MissingDependency
 
 
 class TFLiteEngine(InterpreterEngine):
-    """A model on tflite-runtime with its default kernels (XNNPACK for float, built-in for int8)."""
+    """A model on tflite-runtime with its default kernels (XNNPACK for float, built-in for int8) and a delegate."""
 
     name = "tflite"
     kernels = "default"
 
-    def __init__(self, content: bytes, *, version: str, threads: int) -> None:
+    def __init__(self, content: bytes, *, version: str, threads: int, delegate: Delegate | None = None) -> None:
         import numpy as np
 
         needs_old_numpy = MissingDependency(
@@ -22,7 +25,12 @@ class TFLiteEngine(InterpreterEngine):
         if int(np.__version__.split(".")[0]) >= 2:  # its import alone passes; building an Interpreter would not
             raise needs_old_numpy
         try:
-            from tflite_runtime.interpreter import Interpreter
+            from tflite_runtime.interpreter import Interpreter, load_delegate
         except ImportError as error:
             raise MissingDependency(f"tflite-runtime {version} cannot be imported ({error})") from error
-        super().__init__(lambda model: Interpreter(model_content=model, num_threads=threads), content, version)
+        super().__init__(
+            partial(Interpreter, num_threads=threads),
+            content,
+            version,
+            None if delegate is None else Delegated(delegate, load_delegate),
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from edgevision_runtime.health.alarms import BoardAlarms
@@ -26,7 +25,7 @@ class Readable(Protocol):
 
 
 class HealthMonitor:
-    """A thread that reads `sensors`. A context manager: it looks once on entering, then every `period_s`.
+    """A thread that reads `sensors` at once and then every `period_s`. A context manager.
 
     `show` is given each reading, `tell` each event; both are called in the monitor's thread. `pace_factor` and
     `wants_smaller` may be read by any thread at any time.
@@ -61,14 +60,13 @@ class HealthMonitor:
         now_s = time.monotonic() if now_s is None else now_s
         reading = self._sensors.read()
         step = self._steps.observe(reading, now_s)
-        reading = replace(reading, step=self._steps.step, pace_factor=self._steps.pace_factor)
+        reading = reading._replace(step=self._steps.step, pace_factor=self._steps.pace_factor)
         self._show(reading)
         for event in [*([step] if step else []), *self._alarms.observe(reading, now_s)]:
             self._tell(event)
         return reading
 
     def __enter__(self) -> HealthMonitor:
-        self.look()
         self._thread.start()
         return self
 
@@ -77,5 +75,6 @@ class HealthMonitor:
         self._thread.join(ENDS_WITHIN_S)
 
     def _run(self) -> None:
+        self.look()
         while not self._stop.wait(self._period_s):
             self.look()

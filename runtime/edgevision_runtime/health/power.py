@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgevision_runtime.health.kernel_files import Unreadable, find, named_hwmon, read_number, read_text
@@ -30,13 +29,13 @@ COUNTERS = (
 SLOWS_A_PROCESSOR = re.compile(r".*(?:cpufreq|devfreq|[cg]pu-balanced|[cg]pu-throttle).*", re.IGNORECASE)
 
 
-@dataclass
 class Power:
     """What is known of the clock and the supply: states that are known now, and those that have been."""
 
-    now: dict[str, bool] = field(default_factory=dict)  # absent: not known
-    occurred: set[str] = field(default_factory=set)
-    why_not: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.now: dict[str, bool] = {}  # absent: not known
+        self.occurred: set[str] = set()
+        self.why_not: list[str] = []
 
     def add(self, state: str, is_so: bool) -> None:
         """One source's word; any that says yes is believed."""

@@ -8,10 +8,9 @@ restart, after the unit's `WatchdogSec=`.
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import Event, Result
@@ -21,8 +20,7 @@ KICKS_A_WATCHDOG = 4  # at most so many in the time after which systemd would en
 OLDEST_FRESH_S = 30.0  # a frame that is older when it is answered is no sign of life
 
 
-@dataclass(frozen=True)
-class ServiceSocket:
+class ServiceSocket(NamedTuple):
     """Where a service manager listens, and how often it wants to hear."""
 
     address: str  # a path, or "@name" in the abstract namespace
@@ -67,6 +65,8 @@ class ServiceNotifier:
         self._kicked_s = self._described_s = float("-inf")
         self._is_reloading = False
         self._captured_s: dict[str, float] = {}  # by camera: of the latest frame that counted
+        import socket  # only a service pays for it
+
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._socket.setblocking(False)
         self._address = f"\0{where.address[1:]}" if where.address.startswith("@") else where.address

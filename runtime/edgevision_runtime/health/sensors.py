@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,7 +76,8 @@ class Sensors:
         if self._folder is None:
             raise Unreadable("nothing is written to a disk")
         try:
-            return round(shutil.disk_usage(self._folder).free / 1e6, 1)
+            facts = os.statvfs(self._folder)
+            return round(facts.f_bavail * facts.f_frsize / 1e6, 1)
         except OSError as error:
             raise Unreadable(f"{self._folder}: {error.strerror}") from error
 

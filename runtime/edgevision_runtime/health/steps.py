@@ -9,10 +9,9 @@ or without a thermometer, is slowed too; one that throttles for want of voltage 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from edgevision_runtime.errors import UsageError
+from edgevision_runtime.health.limits import CAUTIOUS, ThermalLimits, check_limits
 from edgevision_runtime.health.reading import NORMAL, HealthReading
 from edgevision_runtime.messages import BEGAN, ENDED, Event
 
@@ -24,38 +23,7 @@ PACE = {NORMAL: 1.0, SLOW: 2.0, SMALL: 2.0, ALARM: 8.0}  # the period between in
 SMALL_PACE_ALONE = 4.0  # of the step `small` where there is no smaller model
 
 
-@dataclass(frozen=True)
-class Band:
-    """Where a step is entered and where it is left, °C."""
-
-    enter_c: float
-    leave_c: float
-
-
-@dataclass(frozen=True)
-class ThermalLimits:
-    """When a board takes which step; `source` says where the numbers come from."""
-
-    slow: Band
-    small: Band
-    alarm: Band
-    source: str
-
-    def __post_init__(self) -> None:
-        bands = (self.slow, self.small, self.alarm)
-        if any(band.leave_c >= band.enter_c for band in bands):
-            raise UsageError("a step is left where it is entered", expected="leave_c below enter_c")
-        if not self.slow.enter_c < self.small.enter_c < self.alarm.enter_c:
-            raise UsageError("the steps are out of order", expected="slow, small, alarm at rising enter_c")
-
-
-CAUTIOUS = ThermalLimits(
-    Band(75, 70), Band(79, 74), Band(84, 79), "those of a Raspberry Pi, for a board without limits of its own"
-)
-
-
-@dataclass(frozen=True)
-class Dwell:
+class Dwell(NamedTuple):
     """How long a step lasts at least, in seconds."""
 
     hotter_s: float = 15.0  # before the next one up
@@ -63,13 +31,18 @@ class Dwell:
 
 
 class HealthSteps:
-    """Which step a board is at. `has_smaller`: whether there is a smaller model to go over to."""
+    """Which step a board is at. `has_smaller`, which may change: whether there is a smaller model to go over to.
+
+    Raises:
+        UsageError: limits that cannot be.
+    """
 
     def __init__(
         self, limits: ThermalLimits = CAUTIOUS, *, has_smaller: bool = False, dwell: Dwell | None = None
     ) -> None:
+        check_limits(limits)
+        self.has_smaller = has_smaller
         self._bands = (limits.slow, limits.small, limits.alarm)
-        self._has_smaller = has_smaller
         self._dwell = dwell or Dwell()
         self._index = 0
         self._entered_s = [float("-inf")] * len(STEPS)  # each step, by the clock that `observe` is told
@@ -84,12 +57,12 @@ class HealthSteps:
     @property
     def pace_factor(self) -> float:
         """How many times longer the period between two inferences shall be."""
-        return SMALL_PACE_ALONE if self.step == SMALL and not self._has_smaller else PACE[self.step]
+        return SMALL_PACE_ALONE if self.step == SMALL and not self.has_smaller else PACE[self.step]
 
     @property
     def wants_smaller(self) -> bool:
         """Whether a smaller model shall answer."""
-        return self._has_smaller and self.step in (SMALL, ALARM)
+        return self.has_smaller and self.step in (SMALL, ALARM)
 
     def observe(self, reading: HealthReading, now_s: float) -> Event | None:
         """Judge one reading, taken at `now_s` of a clock that never goes back; the event when that changes the step."""

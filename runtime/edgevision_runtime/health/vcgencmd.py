@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from edgevision_runtime.health.kernel_files import Unreadable
@@ -16,6 +15,8 @@ def ask_firmware(root: Path, question: str) -> str:
     command = next((root / place for place in PLACES if (root / place).is_file()), None)
     if command is None:
         raise Unreadable("no vcgencmd")
+    import subprocess  # 5 ms that most machines need not wait for
+
     try:
         done = subprocess.run(
             [str(command), question], capture_output=True, text=True, timeout=ANSWERS_WITHIN_S, check=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 from typing import Any
 
@@ -33,9 +34,14 @@ def _result(result: Result) -> dict[str, Any]:
         "postprocess_ms": round(prediction.stages.postprocess_ms, 3),
     }
     if isinstance(prediction, Classification):
-        best = [{"label": label, "score": round(score, 5)} for label, score in prediction.top(TOP)]
-        return {**document, "label": prediction.label, "score": round(prediction.score, 5), "top": best}
+        best = [{"label": label, "score": _score(score)} for label, score in prediction.top(TOP)]
+        return {**document, "label": prediction.label, "score": _score(prediction.score), "top": best}
     return {**document, "shares": {label: round(share, 5) for label, share in prediction.shares.items()}}
+
+
+def _score(score: float) -> float | None:
+    """Null for what JSON has no number for: a model may answer with a score that is not one."""
+    return round(score, 5) if math.isfinite(score) else None
 
 
 def _event(event: Event) -> dict[str, Any]:
