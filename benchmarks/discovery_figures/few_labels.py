@@ -1,6 +1,6 @@
 """Few labels: a probe after learning without labels, against the same network from scratch with as much computing.
 
-    cd benchmarks; python -m discovery_figures.few_labels [--sets cifar-10] [--labels 80 800] [--seeds 0 1] [--folder DIR]
+    cd benchmarks; python -m discovery_figures.few_labels [--sets mnist] [--labels 80 800] [--seeds 0 1] [--folder DIR]
 
 A network learns from the pool without labels. Then so many of its pictures, as many of each class, drawn by the seed,
 get their labels. All arms learn from these with the same network, and are judged on the same 2000 pictures of the set's
@@ -53,7 +53,6 @@ class Case:
     pool: int  # pictures without labels
     network: NetworkPlan
     views: str  # as of `pretrain`
-    amounts: str  # the same as of `train --augment`
     color: str = "gray"
     teacher: str | None = None
     epochs: int | None = None  # of the label-free learning
@@ -66,17 +65,15 @@ CASES = {
         pool=5000,
         network=NetworkPlan("cnn", 2.0, (32, 32)),
         views="flip,crop=0.22",
-        amounts="flip,crop=0.22",
         color="rgb",
         teacher="mobilenet_v2-imagenet",
-        epochs=30,
+        epochs=20,
         goals=(("probe 80", 12.0), ("probe 800", 4.0)),
     ),
     "mnist": Case(
         pool=10_000,
         network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
         views="glyph",
-        amounts="rotate=15,zoom=0.2,crop=0.24",
         clusters=10,
         goals=(("probe after SCAN 80", 1.0),),
     ),
@@ -84,7 +81,6 @@ CASES = {
         pool=10_000,
         network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
         views="object",
-        amounts="flip,rotate=5,crop=0.24,brightness=0.1,contrast=0.4",
         clusters=10,
         goals=(("probe after SCAN 80", 3.0),),
     ),
@@ -166,17 +162,23 @@ def link(source: Path, target: Path) -> None:
         os.link(source, target)
 
 
+def views_of(run: RunDirectory) -> str:
+    """How the run changed pictures, as of `train --augment`."""
+    return str(run.record["data"]["views"]["amounts"])
+
+
 def goes_on(bench: Bench, run: RunDirectory, labels: int, seed: int, *, freeze: bool) -> Arm:
     """Probe or fine-tune, as the verb does by itself; fine-tuning varies the pictures as the run did."""
     network = NetworkPlan(weights=str(run.path), freeze=freeze)
-    data = DataPlan(str(bench.labelled(labels, seed)), augment=None if freeze else bench.case.amounts)
+    data = DataPlan(str(bench.labelled(labels, seed)), augment=None if freeze else views_of(run))
     return _train(bench, TrainPlan(data, network, seed=seed), f"{'probe' if freeze else 'tuned'}-{run.path.name}")
 
 
-def from_scratch(bench: Bench, labels: int, seed: int, budget_s: float) -> Arm:
-    """As many epochs as take `budget_s` seconds of the processor, all told."""
+def from_scratch(bench: Bench, run: RunDirectory, labels: int, seed: int) -> Arm:
+    """As many epochs as take the seconds of the processor that the run took, all told."""
+    budget_s = float(run.record["cpu_seconds"])
     times = max(1, round(PICTURES_IN_AN_EPOCH / (labels or len(bench.pool.samples))))
-    data = DataPlan(str(bench.labelled(labels, seed, times)), augment=bench.case.amounts)
+    data = DataPlan(str(bench.labelled(labels, seed, times)), augment=views_of(run))
     plan = TrainPlan(data, bench.case.network, color=bench.case.color, epochs=TIMED_EPOCHS, seed=seed)
     ends: list[float] = []
     hooks = TrainHooks(on_progress=lambda stage, progress: ends.append(process_time()) if progress.record else None)
@@ -196,7 +198,6 @@ def _train(bench: Bench, plan: TrainPlan, name: str, hooks: TrainHooks | None = 
 def arms(bench: Bench, labels: Sequence[int], seed: int) -> dict[str, Arm]:
     """Each arm with its labels; the label-free runs stand there with the accuracy of nothing."""
     run = bench.pretrained(seed)
-    budget_s = float(run.record["cpu_seconds"])
     runs = {"": run} | ({" after SCAN": bench.refined(seed)} if bench.case.clusters else {})
     found = {}
     for count in labels:
@@ -204,7 +205,7 @@ def arms(bench: Bench, labels: Sequence[int], seed: int) -> dict[str, Arm]:
         for title, one in runs.items():
             found[f"probe{title} {shown}"] = goes_on(bench, one, count, seed, freeze=True)
         found[f"tuned {shown}"] = goes_on(bench, run, count, seed, freeze=False)
-        found[f"scratch {shown}"] = from_scratch(bench, count, seed, budget_s)
+        found[f"scratch {shown}"] = from_scratch(bench, run, count, seed)
     return found
 
 

@@ -16,7 +16,7 @@ from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Distillation, Material, Objective, Pictures, Scan, TwoViews
-from edgevision.discovery.pretraining.plan import PretrainPlan, epochs_of, scan_epochs_of
+from edgevision.discovery.pretraining.plan import BATCH, PretrainPlan, epochs_of, scan_epochs_of
 from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, find_start, make_scan
 from edgevision.discovery.pretraining.spread import Spread
 from edgevision.discovery.pretraining.views import DISTILLED, parse_views, views_for
@@ -160,8 +160,8 @@ class _Pretraining:
         return Whitening.fit(values, TEACHER_DIMENSION, whitens=False)(values) if teacher.whitens else values
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
-        epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch)
-        plan = LoopPlan(epochs, self.plan.batch, self.plan.learning_rate, self.plan.seed)
+        epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch or BATCH)
+        plan = LoopPlan(epochs, self.plan.the_batch, self.plan.learning_rate, self.plan.seed)
         if self.plan.minutes is None:
             return plan
         decided = self.unfinished.path / "epochs.txt"  # so that a resumed learning has as many
@@ -195,8 +195,8 @@ class _Pretraining:
         start = find_start(self.material, self._features(), int(self.plan.scan or 0), self.plan.seed)
         with self.placement.strategy.scope():
             scan = make_scan(self.material, start)
-        epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch)
-        plan = LoopPlan(epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
+        epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch or BATCH)
+        plan = LoopPlan(epochs, self.plan.batch or BATCH, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan
 
