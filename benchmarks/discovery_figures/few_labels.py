@@ -196,16 +196,22 @@ def _train(bench: Bench, plan: TrainPlan, name: str, hooks: TrainHooks | None = 
 
 
 def arms(bench: Bench, labels: Sequence[int], seed: int) -> dict[str, Arm]:
-    """Each arm with its labels; the label-free runs stand there with the accuracy of nothing."""
-    run = bench.pretrained(seed)
-    runs = {"": run} | ({" after SCAN": bench.refined(seed)} if bench.case.clusters else {})
-    found = {}
+    """Each arm by its name and labels; what the folder holds already is not measured again."""
+    found: dict[str, Arm] = {}
     for count in labels:
-        shown = count or "all"
-        for title, one in runs.items():
-            found[f"probe{title} {shown}"] = goes_on(bench, one, count, seed, freeze=True)
-        found[f"tuned {shown}"] = goes_on(bench, run, count, seed, freeze=False)
-        found[f"scratch {shown}"] = from_scratch(bench, run, count, seed)
+        kept = bench.folder / f"arms-{count}-{seed}.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(_arms_with(bench, count, seed)), encoding="utf-8")
+        found |= {arm: Arm(*measured) for arm, measured in json.loads(kept.read_text(encoding="utf-8")).items()}
+    return found
+
+
+def _arms_with(bench: Bench, count: int, seed: int) -> dict[str, Arm]:
+    run, shown = bench.pretrained(seed), count or "all"
+    runs = {"": run} | ({" after SCAN": bench.refined(seed)} if bench.case.clusters else {})
+    found = {f"probe{title} {shown}": goes_on(bench, one, count, seed, freeze=True) for title, one in runs.items()}
+    found[f"tuned {shown}"] = goes_on(bench, run, count, seed, freeze=False)
+    found[f"scratch {shown}"] = from_scratch(bench, run, count, seed)
     return found
 
 
