@@ -84,7 +84,9 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     epochs = plan.epochs or scan_epochs_of(len(pictures), plan.batch)
     hooks.log(f"SCAN: {epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
     material = Material(before.model, pictures, parse_views(views), before.preprocess.color)
-    scan = make_scan(material, find_start(material, features_of(before.model, pictures), plan.clusters, plan.seed))
+    start = find_start(material, features_of(before.model, pictures), plan.clusters, plan.seed)
+    hooks.log(start.describe())
+    scan = make_scan(material, start)
     with tempfile.TemporaryDirectory() as folder:
         loop_plan = LoopPlan(epochs, plan.batch, SCAN_RATE, plan.seed)
         loop = Loop(scan, len(pictures), loop_plan, place("none"), Path(folder))

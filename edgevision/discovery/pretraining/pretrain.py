@@ -196,6 +196,7 @@ class _Pretraining:
         with self.placement.strategy.scope():
             scan = make_scan(self.material, start)
         epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch or BATCH)
+        self.hooks.log(f"SCAN: {epochs} epochs for {self.plan.scan} clusters; {start.describe()}")
         plan = LoopPlan(epochs, self.plan.batch or BATCH, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan

@@ -23,6 +23,7 @@ from edgevision.tensorflow_setup import keras, tf
 NEIGHBOURS = 20  # of each picture, at most
 SHARE_OF_CLUSTER = 0.1  # of the pictures of a cluster of middle size that are neighbours, at most
 DIMENSION = 64  # of the whitened features, and of the gradients, in which they are looked for
+AT_A_TIME = 20_000  # pictures whose gradients are held: 140 MB
 SCAN_RATE = 1e-3
 TRIED = 40  # heads, where there are few clusters
 TRIED_OUTPUTS = 400  # of all heads together, where there are many
@@ -37,13 +38,20 @@ class ScanStart:
 
     neighbours: Positions  # (n, some)
     heads: tuple[Head, ...]  # the lowest loss first
+    has_gradients: bool  # whether those say who is a neighbour, beside the features
+
+    def describe(self) -> str:
+        """For the log."""
+        space = "features and gradients" if self.has_gradients else "features"
+        return f"{self.neighbours.shape[1]} neighbours of each picture by {space}, the best of {len(self.heads)} heads"
 
 
 def find_start(material: Material, features: Vectors, clusters: int, seed: int) -> ScanStart:
     """Neighbours of the pictures, and heads that fit the `features`, float32 (n, d); outside a strategy's scope."""
     count = max(1, min(NEIGHBOURS, int(SHARE_OF_CLUSTER * len(features) / clusters)))
     neighbours = neighbours_of(likeness(features, material.pictures), count)
-    return ScanStart(neighbours, tuple(try_heads(features, neighbours, clusters, seed)))
+    heads = tuple(try_heads(features, neighbours, clusters, seed))
+    return ScanStart(neighbours, heads, _is_grey(material.pictures))
 
 
 def make_scan(material: Material, start: ScanStart) -> Scan:
@@ -57,11 +65,30 @@ def make_scan(material: Material, start: ScanStart) -> Scan:
 def likeness(features: Vectors, pictures: Pictures) -> Vectors:
     """What neighbours are near in: whitened features, and of grey pictures their whitened gradients, both alike."""
     parts = [Whitening.fit(features, DIMENSION)(features)]
-    if pictures.shape[-1] == 1:
-        gradients = HogBackbone().features([np.repeat(picture, 3, axis=2) for picture in pictures])
-        if np.ptp(gradients, axis=0).any():
-            parts.append(Whitening.fit(gradients, DIMENSION)(gradients))
+    if _is_grey(pictures) and (gradients := _gradients(pictures)) is not None:
+        parts.append(gradients)
     return np.concatenate(parts, axis=1)
+
+
+def _is_grey(pictures: Pictures) -> bool:
+    return bool(pictures.shape[-1] == 1)
+
+
+def _gradients(pictures: Pictures) -> Vectors | None:
+    """Whitened histograms of gradients, float32 (n, d), by those of some where there are many; None: nothing varies."""
+    hog = HogBackbone()
+
+    def of(some: Pictures) -> Vectors:
+        return hog.features([np.repeat(picture, 3, axis=2) for picture in some])
+
+    values = of(pictures[:: math.ceil(len(pictures) / AT_A_TIME)])
+    if not np.ptp(values, axis=0).any():
+        return None
+    whitening = Whitening.fit(values, DIMENSION)
+    if len(pictures) <= AT_A_TIME:
+        return whitening(values)
+    starts = range(0, len(pictures), AT_A_TIME)
+    return np.concatenate([whitening(of(pictures[start : start + AT_A_TIME])) for start in starts])
 
 
 def neighbours_of(vectors: Vectors, count: int) -> Positions:

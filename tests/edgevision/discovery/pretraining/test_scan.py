@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from edgevision.discovery.pretraining import scan
 from edgevision.discovery.pretraining.plan import PretrainPlan, scan_epochs_of
 from edgevision.discovery.pretraining.pretrain import PretrainHooks, PretrainResult, pretrain
 from edgevision.discovery.pretraining.scan import likeness, neighbours_of, try_heads
 from edgevision.training.load import load_model
 from edgevision.training.unfinished import Target
 from edgevision_runtime.errors import UsageError
-from tests.edgevision.discovery.conftest import DIGITS
 
 
 def blobs() -> tuple[np.ndarray, np.ndarray]:
@@ -52,10 +52,12 @@ def test_few_pictures_have_as_many_neighbours_as_there_are() -> None:
     assert neighbours_of(np.eye(3, dtype=np.float32), 10).shape == (3, 2)
 
 
-def test_grey_pictures_are_also_alike_by_their_gradients() -> None:
+@pytest.mark.parametrize("at_a_time", [20_000, 64])
+def test_grey_pictures_are_also_alike_by_their_gradients(at_a_time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "AT_A_TIME", at_a_time)  # of more pictures than this the gradients are taken in parts
     digits = load_digits()
-    kinds, features = digits.target[:DIGITS], np.random.default_rng(0).normal(0, 1, (DIGITS, 8)).astype(np.float32)
-    grey = np.rint(digits.images[:DIGITS, ..., None] * (255 / 16)).astype(np.uint8)
+    kinds, features = digits.target[:200], np.random.default_rng(0).normal(0, 1, (200, 8)).astype(np.float32)
+    grey = np.rint(digits.images[:200, ..., None] * (255 / 16)).astype(np.uint8)
 
     found = {
         channels: (kinds[neighbours_of(likeness(features, grey.repeat(channels, 3)), 5)] == kinds[:, None]).mean()
@@ -95,8 +97,8 @@ def test_scan_is_short_but_sees_every_picture_several_times(pictures: int, epoch
 def test_scan_that_was_killed_goes_on_to_the_same_bits(digits_folder: Path, tmp_path: Path) -> None:
     def learn(name: str, *, resume: bool = False, hooks: PretrainHooks | None = None) -> PretrainResult:
         return pretrain(
-            PretrainPlan(str(digits_folder), architecture="cnn_dense", width=0.5, image_size=(16, 16), color="gray",
-                         epochs=2, scan=10, scan_epochs=3, batch=100),
+            PretrainPlan(str(digits_folder / "[0-2]" / "*.png"), architecture="cnn_dense", width=0.25,
+                         image_size=(8, 8), color="gray", epochs=2, scan=3, scan_epochs=3, batch=30),
             Target(tmp_path / name, resume=resume), hooks)  # fmt: skip
 
     def die(stage: str, step: int, steps: int, record: object) -> None:
@@ -114,7 +116,7 @@ def test_scan_that_was_killed_goes_on_to_the_same_bits(digits_folder: Path, tmp_
     assert straight.run is not None
     assert resumed.run is not None
     assert set(stages) == {"scan"}  # VICReg was done
-    assert len(stages) < 3 * (DIGITS // 100 + 1)  # and an epoch of SCAN too, at least
+    assert len(stages) == len(resumed.clusters) // 30 + 1  # and two of three epochs of SCAN
     pairs = zip(load_model(straight.run).get_weights(), load_model(resumed.run).get_weights(), strict=True)
     assert all((one == other).all() for one, other in pairs)
     assert straight.scan_losses == resumed.scan_losses
