@@ -26,6 +26,8 @@ VERBS: dict[str, Verb] = {
     "datasets": Verb("edgevision.cli.datasets", "datasets", "List and fetch named data sets.", "start"),
     "devices": Verb("edgevision.cli.devices", "devices", "List the boards and what each can run.", "start"),
     "train": Verb("edgevision.cli.learn", "train", "Train a model on labelled images or masks.", "learn"),
+    "pretrain": Verb("edgevision.cli.discover", "pretrain", "Learn a backbone without labels.", "learn"),
+    "embed": Verb("edgevision.cli.discover", "embed", "Turn pictures into vectors that can be compared.", "learn"),
     "prune": Verb("edgevision.cli.shrink", "prune", "Set small weights to zero and train on.", "shrink"),
     "quantize": Verb("edgevision.cli.shrink", "quantize", "Train on with int8 in mind (QAT).", "shrink"),
     "convert": Verb("edgevision.cli.translate", "convert", "Make a bundle of TFLite and ONNX variants.", "translate"),

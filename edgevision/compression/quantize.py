@@ -68,7 +68,7 @@ def quantize(plan: QuantizePlan, target: Target, hooks: ShrinkHooks | None = Non
     if quantization.keeps_zeros:
         hooks.log(f"{zeros:.0%} of the weights are zero and stay zero")
     batches = training_batches(subject, plan.tuning)
-    observe_ranges(model, (images for images, _ in batches.take(_OBSERVED_BATCHES)))
+    observe_ranges(model, (images for images, *_ in batches.take(_OBSERVED_BATCHES)))
     history = tune(model, subject, fit_plan(subject, plan.tuning), batches, hooks)
     if quantization.keeps_zeros:
         _check_zeros(subject.model, model)

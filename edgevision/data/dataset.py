@@ -32,6 +32,7 @@ class Sample:
     group: str | None = None  # of pictures that belong on one side of a split
     stratum: int = 0  # what a split keeps the shares of: the label, or the rarest class of the mask
     mask_encoding: str = "index"  # index: class numbers, 255 = ignore; binary: 0 and 255 are classes 0 and 1
+    weight: float = 1.0  # in the loss; above 0
 
     def read_image(self) -> Image:
         """The picture, uint8 (h, w, 3) BGR, upright."""
@@ -106,13 +107,13 @@ def open_dataset(
 
     A folder is one of: CLASS/*.jpg · images/ + masks/ + classes.txt · train|val|test/ with either inside · plain images
     without labels. `task` demands classify or segment. Files that cannot be read, or whose mask has another size, are
-    left out and listed in `skipped`.
+    left out and listed in `skipped`, as is what weighs 0 in a provenance.csv (see provenance.py).
 
     Raises:
         DataError: no such set, an empty class, a mask without image, an image without mask, a class that is not in
             classes.txt, or a layout that is none of these.
     """
-    from edgevision.data import layouts
+    from edgevision.data import layouts, provenance
 
     if not str(source).strip():
         raise DataError("no data is named", expected="a folder or a named set", hint="`.` is the current folder")
@@ -125,7 +126,8 @@ def open_dataset(
     if not root.is_dir():
         hint = did_you_mean(str(source), NAMED) or "`edgevision datasets` lists the named sets"
         raise DataError(f"{source} is no folder and no named set", hint=hint)
-    return layouts.read(root, task, group_by, on_progress or (lambda done, total: None))
+    found = layouts.read(root, task, group_by, on_progress or (lambda done, total: None))
+    return provenance.with_weights(found)
 
 
 def name_some(names: Iterable[str], most: int = 3) -> str:

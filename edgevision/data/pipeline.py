@@ -46,6 +46,8 @@ def image_pipeline(
 ) -> Any:
     """A `tf.data.Dataset` of (images, truth), one pass a time over all samples; the last batch may be smaller.
 
+    To learn from (with `shuffle_seed`), samples that do not all weigh 1 have their weights, float32 (n,), as a third.
+
     Images are float32 in the contract's layout: 0..255 when it does not normalize. Truth is int32 (n,), -1 without a
     label, or uint8 masks (n, h, w) with 255 = ignore. Every sample goes through `spec.preprocess.to_image`, whose
     uint8 result is cached; augmentation works on that. With `shuffle_seed` each pass has another order, and the series
@@ -58,13 +60,15 @@ def image_pipeline(
     if not samples:
         raise DataError("there are no images to prepare", expected="at least one")
     data = _cached(_prepared(samples, spec, cache), len(samples), spec, cache)
+    if shuffle_seed is not None and any(sample.weight != 1 for sample in samples):
+        data = _weighted(data, samples)
     if shuffle_seed is not None:
         data = data.shuffle(_shuffle_span(len(samples), batch, spec, cache), seed=shuffle_seed)
     data = data.batch(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     if augment is not None:
         data = _augmented(data, augment, spec, shuffle_seed or 0)
     finish = _tensor_maker(spec.preprocess)
-    data = data.map(lambda images, truth: (finish(images), truth), num_parallel_calls=tf.data.AUTOTUNE)
+    data = data.map(lambda images, *rest: (finish(images), *rest), num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -99,6 +103,12 @@ def _prepared(samples: Sequence[Sample], spec: ModelSpec, cache: Cache) -> Any:
     return positions.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
+def _weighted(data: Any, samples: Sequence[Sample]) -> Any:
+    """(image, truth, weight), one by one."""
+    weights = tf.data.Dataset.from_tensor_slices(np.array([sample.weight for sample in samples], np.float32))
+    return tf.data.Dataset.zip((data, weights)).map(lambda pair, weight: (*pair, weight))
+
+
 def _image_shape(preprocess: Preprocess) -> tuple[int, int, int]:
     """(h, w, c) of `to_image`, whatever the layout."""
     shape = preprocess.shape
@@ -131,10 +141,10 @@ def _augmented(data: Any, augment: Augmentation, spec: ModelSpec, seed: int) -> 
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
 
     def change(batch: Any, pair: Any) -> Any:
-        images, truth = batch
+        images, truth, *weights = batch
         if spec.task == "segment":
-            return augment(images, truth, pair, color)
-        return augment(images, None, pair, color)[0], truth
+            return (*augment(images, truth, pair, color), *weights)
+        return (augment(images, None, pair, color)[0], truth, *weights)
 
     return tf.data.Dataset.zip((data, seeds)).map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 

@@ -64,7 +64,7 @@ def learning_curves(history: Mapping[str, Numbers]) -> bytes:
                           marker="o" if len(values) < 15 else None, markersize=4)  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return to_png(figure)
 
 
 def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str = "") -> bytes:
@@ -85,7 +85,7 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
                 axes.text(column, row, _count(float(matrix[row, column])), ha="center", va="center", fontsize=9,
                           color="white" if shares[row, column] > 0.55 else INK)  # fmt: skip
     axes.set_title(title, fontsize=11, color=INK)
-    return _png(figure)
+    return to_png(figure)
 
 
 def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
@@ -104,7 +104,7 @@ def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
     axes.set_xlim(0, 1.09)
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.legend(frameon=False, fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series))
-    return _png(figure)
+    return to_png(figure)
 
 
 def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
@@ -134,7 +134,7 @@ def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
         axes.minorticks_off()
         axes.set_xlim(min(sizes) / 1.35, max(sizes) * 1.9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: _bytes(size)))
-    return _png(figure)
+    return to_png(figure)
 
 
 def confidence_scatter(reference: Numbers, variant: Numbers, agrees: Sequence[bool] | npt.NDArray[Any]) -> bytes:
@@ -150,7 +150,7 @@ def confidence_scatter(reference: Numbers, variant: Numbers, agrees: Sequence[bo
     axes.set_xlim(low, 1.02)
     axes.set_ylim(low, 1.02)
     axes.legend(frameon=True, framealpha=0.85, edgecolor="white", fontsize=9, loc="lower left")
-    return _png(figure)
+    return to_png(figure)
 
 
 def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
@@ -171,7 +171,7 @@ def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
         shared.set_title(f"{name}   median {median:.2f} ms, p95 {p95:.2f} ms", fontsize=9, loc="left", color=INK)
         shared.set_yticks([])
         shared.tick_params(labelbottom=is_last)
-    return _png(figure)
+    return to_png(figure)
 
 
 def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> bytes:
@@ -186,7 +186,7 @@ def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> b
     if target is not None:
         axes.axvline(target, color=PALETTE[1], linewidth=1.6, linestyle="--")
         axes.set_title(f"asked for {target:.0%}", fontsize=9, color=PALETTE[1], loc="right")
-    return _png(figure)
+    return to_png(figure)
 
 
 def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -> bytes:
@@ -207,7 +207,7 @@ def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -
     axes.set_title(f"dashed: the limit, {points_text(limit)} points", fontsize=9, loc="left", color=QUIET)
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    return _png(figure)
+    return to_png(figure)
 
 
 def _styled(axes: Axes, *, x: str, y: str) -> Axes:
@@ -269,7 +269,8 @@ def _short(label: str, length: int = 18) -> str:
     return label if len(label) <= length else label[: length // 2 - 1] + "…" + label[-(length // 2) :]
 
 
-def _png(figure: Figure) -> bytes:
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png", metadata={"Software": None})

@@ -29,8 +29,11 @@ def class_weights(choice: str, dataset: Dataset) -> tuple[float, ...] | None:
     return read_weights(Path(choice), dataset.labels)
 
 
-def balanced_weights(counts: Sequence[int]) -> tuple[float, ...]:
-    """Every class weighs the same in sum, and the mean weight of a sample is one: total / (classes * count)."""
+def balanced_weights(counts: Sequence[float]) -> tuple[float, ...]:
+    """Every class weighs the same in sum, and the mean weight of a sample is one: total / (classes * count).
+
+    Of samples that weigh otherwise than 1, `counts` are the sums of their weights.
+    """
     total = sum(counts)
     return tuple(total / (len(counts) * count) if count else 0.0 for count in counts)
 
@@ -55,14 +58,16 @@ def read_weights(path: Path, labels: Sequence[str]) -> tuple[float, ...]:
     return weights
 
 
-def _counts(dataset: Dataset) -> list[int]:
-    """Training pictures of each class, or pixels of each class in the training masks."""
-    if dataset.task == "classify":
-        return list(dataset.counts("train").values())
-    counts = np.zeros(IGNORED + 1, np.int64)
+def _counts(dataset: Dataset) -> list[float]:
+    """What the training pictures of each class weigh, or the pixels of each class in the training masks."""
+    counts = np.zeros(max(IGNORED + 1, len(dataset.labels)))
     for sample in dataset.of_split("train"):
-        counts += np.bincount(sample.read_mask(dataset.labels).ravel(), minlength=IGNORED + 1)
-    return [int(count) for count in counts[: len(dataset.labels)]]
+        if sample.label is not None:
+            counts[sample.label] += sample.weight
+        else:
+            pixels = np.bincount(sample.read_mask(dataset.labels).ravel(), minlength=IGNORED + 1)
+            counts[: IGNORED + 1] += sample.weight * pixels
+    return [float(count) for count in counts[: len(dataset.labels)]]
 
 
 def _is_weight(value: object) -> bool:

@@ -66,7 +66,8 @@ def fit(model: Any, plan: FitPlan, train_data: Any, val_data: Any, hooks: FitHoo
     """Fit `model` in place.
 
     `train_data` and `val_data` are batched `tf.data.Dataset`s of (inputs float32 (N, h, w, c), truth integer (N,) or
-    (N, h, w) with 255 for pixels to ignore), one pass each per epoch.
+    (N, h, w) with 255 for pixels to ignore), one pass each per epoch; `train_data` may have the samples' weights in the
+    loss, float32 (N,), as a third.
 
     Raises:
         UsageError: nothing to learn from, or the loss became infinite.

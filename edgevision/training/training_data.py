@@ -7,6 +7,7 @@ import hashlib
 from edgevision.data.dataset import UNLABELLED, Dataset, name_some, open_dataset
 from edgevision.data.duplicates import NearDuplicate, near_duplicates
 from edgevision.data.packages import FetchOptions
+from edgevision.data.provenance import describe_provenance
 from edgevision.data.splits import split
 from edgevision.training.hooks import TrainHooks
 from edgevision.training.plan import TrainPlan
@@ -37,6 +38,8 @@ def open_training_data(plan: TrainPlan, hooks: TrainHooks) -> Dataset:
         + ", ".join(f"{count} {name}" for name, count in counts.items())
     )
     _say_groups(plan, dataset, hooks)
+    for line in describe_provenance(dataset):
+        hooks.log(line)
     for skipped in dataset.skipped:
         hooks.warn(f"skipped {skipped.reason}")
     _say_thin_classes(dataset, hooks)
@@ -49,8 +52,12 @@ def split_counts(dataset: Dataset) -> dict[str, int]:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Changes when an image comes, goes, or stands in another split or class."""
-    lines = [f"{dataset.relative(sample)},{sample.label},{sample.split}" for sample in dataset.samples]
+    """Changes when an image comes, goes, weighs otherwise, or stands in another split or class."""
+    lines = [
+        f"{dataset.relative(sample)},{sample.label},{sample.split}"
+        + (f",{sample.weight}" if sample.weight != 1 else "")
+        for sample in dataset.samples
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

@@ -7,12 +7,20 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgevision.training.checkpoint import CheckpointFolder
-from edgevision.training.plan import TrainPlan, plan_differences
+from edgevision.training.plan import plan_differences
 from edgevision_runtime.atomic import write_text
 from edgevision_runtime.errors import ModelError, UsageError
+
+
+class Plan(Protocol):
+    """What decides what a learning gives."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every decision, fit for JSON."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class UnfinishedTraining:
         """The checkpoints of one stage."""
         return CheckpointFolder(self.path / stage, keep=self.keep, agree=self.agree)
 
-    def prepare(self, plan: TrainPlan, target: Target, images: str = "") -> bool:
+    def prepare(self, plan: Plan, target: Target, images: str = "") -> bool:
         """Make the folder ready for `plan` on the divided `images` (their fingerprint).
 
         Returns whether there is something to go on with.
@@ -95,7 +103,7 @@ class UnfinishedTraining:
         return document
 
 
-def _plain(plan: TrainPlan, images: str) -> dict[str, Any]:
+def _plain(plan: Plan, images: str) -> dict[str, Any]:
     """The plan as JSON gives it back."""
     document: dict[str, Any] = json.loads(json.dumps({**plan.to_json(), "images": images}))
     return document

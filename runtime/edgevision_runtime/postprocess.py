@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edgevision_runtime.types import Image, Tensor
 
 SCHEMA = "edgevision.postprocess/1"
+HEADS = ("classify", "segment", "embed")
 
 
 @dataclass(frozen=True)
@@ -20,22 +21,26 @@ class Postprocess:
     classify: `activation` is what is still to be applied ("none" when the graph ends in probabilities).
     segment: the class of the highest value along the channel axis of `layout`; a single channel is compared with
     `threshold` instead (above it: class 1).
+    embed: the output is a vector of features; a run that learned without labels ends so, a bundle never does.
     """
 
-    head: str  # classify | segment
+    head: str  # classify | segment | embed
     output: int = 0  # which of the model's outputs
     activation: str | None = None  # classify: none | softmax
     layout: str | None = None  # segment: NHWC | NCHW
     threshold: float | None = None  # segment with one channel
 
     def __post_init__(self) -> None:
-        _must("head", self.head, self.head in ("classify", "segment"), "classify | segment")
+        _must("head", self.head, self.head in HEADS, " | ".join(HEADS))
         _must("output", self.output, isinstance(self.output, int) and self.output >= 0, "the index of an output")
         if self.head == "classify":
             object.__setattr__(self, "activation", self.activation or "none")
             _must("activation", self.activation, self.activation in ("none", "softmax"), "none | softmax")
             _must("layout", self.layout, self.layout is None, "nothing: only segment has a layout")
             _must("threshold", self.threshold, self.threshold is None, "nothing: only segment has a threshold")
+        elif self.head == "embed":
+            settings = (self.activation, self.layout, self.threshold)
+            _must("settings", settings, settings == (None,) * 3, "none: features are taken as they are")
         else:
             object.__setattr__(self, "layout", self.layout or "NHWC")
             _must("layout", self.layout, self.layout in ("NHWC", "NCHW"), "NHWC | NCHW")

@@ -12,6 +12,7 @@ from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import TASKS, ModelSpec
 
 SCHEMA = "edgevision.spec/1"
+EMBED = "embed"  # the task of a run that learned without labels: features, and no head yet
 FIELDS = {"schema", "task", "labels", "preprocess", "postprocess"}
 
 
@@ -45,8 +46,8 @@ def make_spec(task: Any, labels: Any, preprocess: Preprocess, postprocess: Postp
     Raises:
         ModelError: an unknown task, labels that are not distinct texts, or a head that is not the task's.
     """
-    if task not in TASKS:
-        raise ModelError(f"task {task!r}", expected=" | ".join(TASKS))
+    if task not in (*TASKS, EMBED):
+        raise ModelError(f"task {task!r}", expected=" | ".join((*TASKS, EMBED)))
     if not isinstance(labels, (list, tuple)) or not all(isinstance(label, str) and label for label in labels):
         raise ModelError("labels", expected="a list of texts")
     if any(character in label for label in labels for character in "\r\n"):

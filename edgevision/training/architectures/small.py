@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from edgevision.tensorflow_setup import keras
 from edgevision.training.architectures.architecture import Architecture, ArchitectureOptions
-from edgevision.training.architectures.blocks import Conv, Tensor, classifier, conv_bn, layers, rescaled_input, scaled
+from edgevision.training.architectures.blocks import (
+    BATCH_NORM_MOMENTUM,
+    Conv,
+    Tensor,
+    classifier,
+    conv_bn,
+    layers,
+    rescaled_input,
+    scaled,
+)
 
 
 def build_mlp(options: ArchitectureOptions) -> keras.Model:
@@ -23,6 +32,18 @@ def build_cnn(options: ArchitectureOptions) -> keras.Model:
         x = conv_bn(x, Conv(scaled(filters, options.width), stride=stride), f"conv{number}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     return classifier(image, x, options, "cnn")
+
+
+def build_cnn_dense(options: ArchitectureOptions) -> keras.Model:
+    """Four convolutions of 16, 32, 64 and 64 filters, then a dense layer that knows where in the picture things are."""
+    image, x = rescaled_input(options)
+    for number, (filters, stride) in enumerate([(16, 2), (32, 1), (64, 2), (64, 2)], start=1):
+        x = conv_bn(x, Conv(scaled(filters, options.width), stride=stride), f"conv{number}")
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(scaled(128, options.width), use_bias=False, name="dense")(x)
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name="dense_bn")(x)
+    x = layers.ReLU(name="pool")(x)
+    return classifier(image, x, options, "cnn_dense")
 
 
 def build_resnet8(options: ArchitectureOptions) -> keras.Model:
@@ -62,6 +83,13 @@ ROWS = (
         build_cnn,
         default_size=(48, 48),
         description="four convolutions, 62 thousand parameters; learns from scratch in seconds",
+    ),
+    Architecture(
+        "cnn_dense",
+        "classify",
+        build_cnn_dense,
+        default_size=(28, 28),
+        description="four convolutions and a dense layer, for glyphs and parts that lie always alike in the picture",
     ),
     Architecture(
         "resnet8",

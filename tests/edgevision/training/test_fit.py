@@ -142,3 +142,22 @@ def test_a_loss_that_is_no_number_ends_with_what_to_do():
 def test_an_empty_training_split_is_named():
     with pytest.raises(UsageError, match="training split is empty"):
         fit(tiny_model(), PLAN, bright_and_dark().take(0), bright_and_dark())
+
+
+def test_a_sample_pulls_as_much_as_it_weighs():
+    images = np.stack([np.full((4, 4, 1), value, np.float32) for value in (20, 40, 200, 230)])
+    labels = np.array([0, 1, 1, 0])
+    twice = (np.concatenate([images, images[:2]]), np.concatenate([labels, labels[:2]]))
+    weighted = (images, labels, np.array([2, 2, 1, 1], np.float32) * (4 / 6))  # a step is a mean over its pictures
+
+    steps = []
+    for arrays in (twice, weighted):
+        make_deterministic(0)
+        model = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Rescaling(1 / 255),
+                                  keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")])  # fmt: skip
+        plan = dataclasses.replace(PLAN, epochs=1, optimizer="sgd", learning_rate=1.0, restore_best=False)
+        fit(model, plan, tf.data.Dataset.from_tensor_slices(arrays).batch(6), bright_and_dark())
+        steps.append(model.get_weights())
+
+    for first, second in zip(*steps, strict=True):
+        assert first == pytest.approx(second, abs=1e-6)  # sums of floats in another order

@@ -289,3 +289,28 @@ def test_data_without_labels_is_refused(tmp_path, classes):
 def test_masks_cannot_be_classified(squares, tmp_path):
     with pytest.raises(UsageError, match="cnn cannot segment"):
         train(classify_plan(squares), Target(tmp_path / "run"))
+
+
+def test_pictures_that_weigh_nothing_have_no_influence_and_weights_do(tmp_path):
+    def trained_on(name, *rows, without=()):
+        folder = write_classes(tmp_path / name / "data")
+        for path in without:
+            (folder / path).unlink()
+        if rows:
+            text = "\n".join(["image,label,by,margin,weight,source", *rows]) + "\n"
+            (folder / "provenance.csv").write_text(text)
+        lines = []
+        hooks = TrainHooks(log=lines.append, warn=lines.append)
+        result = train(classify_plan(folder, epochs=1), Target(tmp_path / name / "run"), hooks)
+        return result.model.get_weights(), lines
+
+    paths = sorted(path.name for path in write_classes(tmp_path / "seen" / "data").joinpath("dark").iterdir())
+    gone = [f"dark/{name}" for name in paths[:2]]
+
+    without, _ = trained_on("without", without=gone)
+    nothing, lines = trained_on("nothing", *(f"{path},dark,cluster,0.1,0," for path in gone))
+    little, _ = trained_on("little", *(f"dark/{name},dark,cluster,0.1,0.1," for name in paths[2:]), without=gone)
+
+    assert all(np.array_equal(first, second) for first, second in zip(without, nothing, strict=True))
+    assert any("weighs 0 in provenance.csv" in line for line in lines)
+    assert not all(np.array_equal(first, second) for first, second in zip(without, little, strict=True))

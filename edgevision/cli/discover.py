@@ -1,0 +1,224 @@
+"""The verbs that learn without labels."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgevision.cli.console import Advance, Console
+from edgevision.cli.options import (
+    all_of,
+    console_options,
+    force_option,
+    output_option,
+    parse_size,
+    report_option,
+    seed_option,
+)
+from edgevision_runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgevision.discovery.embeddings import Embeddings
+    from edgevision.discovery.pretraining.loop import EpochLoss
+    from edgevision.discovery.pretraining.pretrain import PretrainHooks, PretrainResult
+    from edgevision.reports.envelope import Report, Stopwatch
+
+PRETRAIN_EPILOG = """\b
+Examples:
+  edgevision pretrain frames/ -o runs/ssl --arch cnn
+  edgevision pretrain photos -o runs/ssl --teacher mobilenet_v2-imagenet --minutes 5
+  edgevision pretrain mnist -o runs/ssl --arch cnn_dense --color gray --scan 10"""
+
+EMBED_EPILOG = """\b
+Examples:
+  edgevision embed frames/ --model runs/ssl -o emb.npz
+  edgevision embed tuesday.mp4 --model runs/ssl --every 0.5 --space emb.npz -o tuesday.npz"""
+
+embed_options = (
+    click.option("--model", default="hog", show_default=True, metavar="RUN|NAME",
+                 help="What looks at the pictures: a run directory, pinned weights, hog or pixels."),
+    click.option("--dimension", type=click.IntRange(1), help="Numbers of an embedding, at most. [default: 32]"),
+    click.option("--space", type=click.Path(path_type=Path), metavar="EMB.npz",
+                 help="Whiten as these embeddings are, to compare with them. [default: by these pictures]"),
+    click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                 help="Between the frames of videos. [default: each frame]"),
+)  # fmt: skip
+
+pretrain_options = (
+    click.option("--method", type=click.Choice(["vicreg", "simclr", "distill"]),
+                 help="[default: distill with a teacher, vicreg without]"),
+    click.option("--teacher", metavar="NAME|RUN|BUNDLE", help="Learn what this one sees, such as imagenet."),
+    click.option("--arch", "architecture", default="cnn", show_default=True, help="The backbone, as of train."),
+    click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the architecture."),
+    click.option("--image-size", metavar="H,W", help="Pixels the network sees. [default: the architecture's]"),
+    click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), default="rgb", show_default=True),
+    click.option("--every", "every_s", type=click.FloatRange(0, min_open=True),
+                 help="Seconds between the frames of videos. [default: each frame]"),
+    click.option("--views", metavar="glyph|object|photo|AMOUNTS",
+                 help="How a picture may change and be the same. [default: by the pictures]"),
+    click.option("--epochs", type=click.IntRange(1), help="[default: 30]"),
+    click.option("--minutes", type=float, help="As many epochs as fit into this time."),
+    click.option("--batch", type=click.IntRange(2), default=256, show_default=True),
+    click.option("--learning-rate", type=float, default=0.002, show_default=True),
+    click.option("--scan", type=click.IntRange(2), metavar="K", help="Then pull neighbours into K clusters (SCAN)."),
+    click.option("--scan-epochs", type=click.IntRange(1), default=30, show_default=True),
+    click.option("--strategy", type=click.Choice(["none", "mirrored", "multiworker"]), default="none",
+                 show_default=True),
+    click.option("--resume", is_flag=True, help="Go on with an interrupted learning of the same plan."),
+)  # fmt: skip
+
+
+@click.command(epilog=EMBED_EPILOG)
+@click.argument("data")
+@output_option("The .npz to write.")
+@all_of(*embed_options)
+@report_option
+@force_option
+@console_options
+def embed(console: Console, data: str, output: Path, report: Path | None, force: bool, **given: Any) -> None:
+    """Turn the pictures or videos of DATA into vectors that can be compared; no label is read."""
+    from edgevision_runtime.atomic import check_place, refuse_to_overwrite
+
+    refuse_to_overwrite(output, force=force)
+    check_place(output)
+    from edgevision.reports.envelope import Stopwatch
+
+    watch = Stopwatch()
+    embeddings, unreadable = _embedded(console, data, **given)
+    embeddings.save(output, force=force)
+    count, dimension = embeddings.vectors.shape
+    metrics = {"pictures": count, "dimension": dimension, "space": vars(embeddings.space)}
+    title, fingerprint = embeddings.space.backbone, embeddings.space.fingerprint[:8]
+    console.result(f"{count} vectors of {dimension} numbers, space {fingerprint} of {title}", metrics)
+    following = f"edgevision cluster {output} -o clusters/"
+    if report is not None:
+        _report("embed", watch, data, metrics, unreadable, following).write(report)
+    console.next_step(output, following)
+
+
+def _embedded(
+    console: Console, data: str, model: str, dimension: int | None, space: Path | None, every_s: float | None
+) -> tuple[Embeddings, list[str]]:
+    """The embeddings of `data`, and what could not be read, which is warned about."""
+    if dimension is not None and space is not None:
+        raise UsageError("--dimension and --space", expected="one of the two: a space has its dimension")
+    from edgevision.discovery.backbones import open_backbone
+    from edgevision.discovery.embeddings import Embeddings, EmbedPlan, embed
+    from edgevision.discovery.frames import open_frames
+    from edgevision.discovery.whitening import DIMENSION
+
+    plan = EmbedPlan(dimension or DIMENSION, None if space is None else Embeddings.load(space))
+    frames, backbone = open_frames(data, every_s), open_backbone(model)
+    console.log(f"{len(frames.items)} pictures through {backbone.title}")
+    if dimension is not None and not backbone.whitens:
+        console.warn(f"--dimension does nothing: {backbone.title} are not whitened, which would harm them")
+    with ExitStack() as open_bar:
+        bars = _Bars(console, open_bar)
+        found = embed(frames, backbone, plan, lambda done, total: bars.on_pictures("embedding", done, total))
+    for problem in frames.unreadable:
+        console.warn(f"left out: {problem}")
+    place = str(Path(model).absolute()) if Path(model).exists() else model
+    return replace(found, model=place), frames.unreadable
+
+
+def _report(
+    command: str, watch: Stopwatch, data: str, metrics: dict[str, Any], unreadable: Sequence[str], following: str
+) -> Report:
+    from edgevision.reports.envelope import Finding, Report
+
+    warnings = tuple(Finding("W401", problem) for problem in unreadable)
+    inputs = {"data": {"path": data}}
+    return Report(command, "pass", watch.started, watch.duration_s, inputs, metrics=metrics, warnings=warnings,
+                  next=(following,))  # fmt: skip
+
+
+@click.command(epilog=PRETRAIN_EPILOG)
+@click.argument("data")
+@output_option("The run directory to write.")
+@all_of(*pretrain_options)
+@seed_option
+@report_option
+@force_option
+@console_options
+def pretrain(console: Console, data: str, output: Path, report: Path | None, **given: Any) -> None:
+    """Learn a backbone from the pictures or videos of DATA; no label is read."""
+    from edgevision.discovery.pretraining.plan import PretrainPlan
+
+    resume, force, size = given.pop("resume"), given.pop("force"), given.pop("image_size")
+    plan = PretrainPlan(data, image_size=parse_size(size) if size else None, **given)
+    from edgevision.discovery.pretraining.pretrain import pretrain as learn
+    from edgevision.training.unfinished import Target
+
+    with _pretrain_hooks(console) as hooks:
+        result = learn(plan, Target(output, resume, force), hooks)
+    _show_pretrained(console, result, report)
+
+
+@contextmanager
+def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
+    from edgevision.discovery.pretraining.pretrain import PretrainHooks
+
+    with ExitStack() as open_bar:
+        bars = _Bars(console, open_bar)
+        yield PretrainHooks(
+            log=console.log,
+            warn=console.warn,
+            on_pictures=bars.on_pictures,
+            on_step=bars.on_step,
+            command=shlex.join(["edgevision", *sys.argv[1:]]),
+        )
+
+
+class _Bars:
+    """One bar at a time, named after what is going on."""
+
+    def __init__(self, console: Console, open_bar: ExitStack) -> None:
+        self.console, self.open_bar = console, open_bar
+        self.present = ""
+        self.advance: Advance = lambda note: None
+        self.note = ""
+        self.done = 0
+
+    def on_pictures(self, work: str, done: int, total: int) -> None:
+        self._bar(work, total)
+        for _ in range(done - self.done):
+            self.advance("")
+        self.done = done
+
+    def on_step(self, stage: str, step: int, steps: int, record: EpochLoss | None) -> None:
+        if record is not None:
+            self.note = f"epoch {record.epoch}, loss {record.loss:.4g}"
+            self.console.detail(f"{stage} {self.note}, {record.seconds:.1f} s")
+            return
+        self._bar(stage, steps - step + 1)
+        self.advance(self.note)
+
+    def _bar(self, name: str, total: int) -> None:
+        if name != self.present:
+            self.open_bar.close()  # the bar before this one
+            self.present, self.note, self.done = name, "", 0
+            self.advance = self.open_bar.enter_context(self.console.progress(total, name))
+
+
+def _show_pretrained(console: Console, result: PretrainResult, report: Path | None) -> None:
+    if result.run is None:
+        console.log("this worker is done; the chief writes the run")
+        return
+    run, metrics = result.run, result.run.metrics()
+    losses = ", ".join(f"{stage} loss {loss:.4g}" for stage, loss in metrics["loss"].items())
+    console.result(f"{losses}; {result.spread.describe()}", {"run": str(run.path), **metrics})
+    following = f"edgevision cluster {run.record['data']['source']} --model {run.path} -o clusters/"
+    if report is not None:
+        from edgevision.reports.envelope import Report
+
+        inputs = {"data": {"path": run.record["data"]["source"]}}
+        started, seconds = run.record["created"], run.record["seconds"]
+        Report("pretrain", "pass", started, seconds, inputs, metrics=metrics, next=(following,)).write(report)
+    console.next_step(f"{run.path} (report.html in it)", following)
