@@ -24,7 +24,7 @@ from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.sha256 import sha256_hex
 from edgevision_runtime.spec import make_spec
 from edgevision_runtime.stored_zip import stored_members
-from edgevision_runtime.types import ModelSpec, Variant
+from edgevision_runtime.types import EmbeddingOutput, ModelSpec, Variant
 
 MAX_BUNDLE_BYTES = 2 << 30
 MAX_TEXT_BYTES = 16 << 20  # of manifest.json
@@ -58,6 +58,8 @@ class Bundle:
         spec = _spec(manifest, contents)
         for variant in manifest.variants:
             _check_tensors(variant, spec)
+            if manifest.embedding is not None:
+                _check_embedding(variant, manifest.embedding, spec)
         return cls(path, manifest, spec, signed_by, content, dict(contents))
 
     @cached_property
@@ -79,6 +81,11 @@ class Bundle:
     def version(self) -> str:
         """The bundle's semantic version."""
         return self.manifest.version
+
+    @property
+    def embedding(self) -> EmbeddingOutput | None:
+        """The output that is an embedding, if there is one."""
+        return self.manifest.embedding
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -212,3 +219,18 @@ def _check_tensors(variant: Variant, spec: ModelSpec) -> None:
         raise BundleError(variant.path, f"input dtype {model_input.dtype}", expected="float32, float16, int8 or uint8")
     if model_input.dtype in ("int8", "int16") and model_input.scale is None:
         raise BundleError(variant.path, f"{model_input.dtype} input without a scale", expected="scale and zero point")
+
+
+def _check_embedding(variant: Variant, embedding: EmbeddingOutput, spec: ModelSpec) -> None:
+    """The output that is said to be an embedding: there, another one than the head's, a row of numbers."""
+    if embedding.output >= len(variant.outputs) or embedding.output == spec.postprocess.output:
+        raise BundleError(
+            variant.path,
+            f"output {embedding.output} as the embedding, of {len(variant.outputs)} outputs",
+            expected=f"another one than the head's, {spec.postprocess.output}",
+        )
+    shape = variant.outputs[embedding.output].shape
+    is_row = len(shape) == 2 and shape[1] > 0
+    if not is_row or (embedding.whitening is None and shape[1] != embedding.dimension):
+        wanted = "(N, d)" if embedding.whitening else f"(N, {embedding.dimension})"
+        raise BundleError(variant.path, f"an embedding of {list(shape)}", expected=f"{wanted} (manifest.json)")
