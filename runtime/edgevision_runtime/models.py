@@ -19,6 +19,7 @@ class LoadedModel:
     manifest_sha256: str  # of the bundle's manifest, which holds that of every other member
     choice: Choice
     predictors: tuple[Predictor, ...]
+    space: str = ""  # fingerprint of its embeddings; empty: it gives none
 
     @property
     def spec(self) -> ModelSpec:
@@ -39,7 +40,8 @@ def load_model(bundle: Bundle, choice: Choice, *, workers: int = 1, threads: int
             predictors.append(Predictor(bundle, choice, threads=threads))
             opened.callback(predictors[-1].close)
         opened.pop_all()
-    return LoadedModel(f"{bundle.name} {bundle.version}", bundle.manifest_sha256, choice, tuple(predictors))
+    title, space = f"{bundle.name} {bundle.version}", "" if bundle.embedding is None else bundle.embedding.fingerprint
+    return LoadedModel(title, bundle.manifest_sha256, choice, tuple(predictors), space)
 
 
 class ModelSlot:

@@ -241,7 +241,8 @@ class _Loop:
             prediction = loaded.predictors[worker].predict(frame, clock.monotonic)
             latency_ms += prediction.latency_ms
             captured_at = time.time() - prediction.age_ms / 1e3
-            result = Result(frame, prediction, loaded.spec, loaded.title, channel.status.name, captured_at)
+            name = channel.status.name
+            result = Result(frame, prediction, loaded.spec, loaded.title, name, captured_at, loaded.space)
             self._hand_out(result, channel.rules[position] if channel.rules else None)
         channel.status.inferred += 1
         channel.status.latencies_ms.append(latency_ms)

@@ -11,6 +11,7 @@ import click
 
 from edgevision_runtime.cli_main import stop_on_signals
 from edgevision_runtime.engine_options import engine_options
+from edgevision_runtime.noticing.flags import notice_flags
 from edgevision_runtime.preview.flags import preview_flags
 from edgevision_runtime.watching.flags import watch_flags
 
@@ -49,6 +50,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
 @preview_flags
 @watch_flags
+@notice_flags
 @click.option("--report", type=PATH, help="Also write what the run did as JSON, when it ends.")
 @click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")

@@ -15,6 +15,7 @@ from edgevision_runtime.cameras.connection import ConnectedCamera
 from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.engine_options import profile_of
+from edgevision_runtime.errors import UsageError
 from edgevision_runtime.health.limits import CAUTIOUS
 from edgevision_runtime.health.reading import HealthReading
 from edgevision_runtime.messages import Observer
@@ -85,9 +86,10 @@ class _Opening:
         slots = [self._models.of(tuple(map(Path, plan.models)) or given) for plan in self._plans]
         cameras = [self._open_camera(plan, models) for plan, models in zip(self._plans, slots)]
         channels = [self._channel(*parts) for parts in zip(self._plans, cameras, slots)]
-        sinks = self._opened.enter_context(
-            open_sinks(self._options["sinks"] or ("jsonl",), self._sink_setup(cameras, slots))
-        )
+        wanted = self._options["sinks"] or ("jsonl",)
+        if self._options["select_diverse"] is not None and not any(text.startswith("save:") for text in wanted):
+            raise UsageError("--select-diverse, and no sink saves frames", expected="--sink save:FOLDER beside it")
+        sinks = self._opened.enter_context(open_sinks(wanted, self._sink_setup(cameras, slots)))
         self._status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
         outputs, notifier = self._open_outputs(sinks)
         throttle = Throttle()
@@ -160,6 +162,8 @@ class _Opening:
             only_events=self._options["events"],
             tell=self._outlet.tell,
             stop=self._around.stop,
+            alike=self._options["select_diverse"],
+            has_embedding=any(slot.present.space for models in slots for slot in models),
         )
 
     def _open_outputs(self, sinks: Sequence[Sink]) -> tuple[Outputs, ServiceNotifier | None]:
