@@ -56,6 +56,9 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
     ]
     if bundle.embedding is not None:
         lines.append(f"embedding {bundle.embedding.dimension} numbers, space {bundle.embedding.fingerprint[:8]}")
+    if document["drift"] is not None:
+        fitted = document["drift"]
+        lines.append(f"drift     reference of {fitted['frames']} frames of {fitted['source']}")
     lines.append("\nvariants")
     lines += [
         f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
@@ -113,7 +116,9 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     from dataclasses import asdict
 
     from edgevision_runtime.golden import read_golden
+    from edgevision_runtime.noticing.reference import read_reference
 
+    reference = read_reference(bundle)
     return {
         "name": bundle.name,
         "version": bundle.version,
@@ -128,6 +133,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "preprocess": bundle.spec.preprocess.to_json(),
         "golden_vectors": len(read_golden(bundle)),
         "embedding": None if bundle.embedding is None else asdict(bundle.embedding),
+        "drift": None if reference is None else reference.fitted_on,
         "tools": bundle.manifest.tools,
         "default_variants": bundle.manifest.default_variants,
         "variants": [

@@ -18,12 +18,12 @@ from edgevision_runtime.engine_options import profile_of
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.health.limits import CAUTIOUS
 from edgevision_runtime.health.reading import HealthReading
-from edgevision_runtime.messages import Observer
+from edgevision_runtime.messages import Observer, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.narrator import Narrator
 from edgevision_runtime.outlet import Outlet
 from edgevision_runtime.outputs import Outputs
-from edgevision_runtime.pipeline import Channel, Throttle
+from edgevision_runtime.pipeline import Channel, Rules, Throttle
 from edgevision_runtime.redact import redact
 from edgevision_runtime.run_models import RunModels
 from edgevision_runtime.sinks import Sink, SinkSetup, open_sinks
@@ -33,6 +33,7 @@ from edgevision_runtime.upkeep import Board, Upkeep
 
 if TYPE_CHECKING:
     from edgevision_runtime.health.sd_notify import ServiceNotifier, ServiceSocket
+    from edgevision_runtime.noticing.reference import DriftReference
     from edgevision_runtime.watching.watch import Watch
 
 WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
@@ -129,8 +130,21 @@ class _Opening:
             self._outlet.watches = {**self._outlet.watches, plan.name: watch}
         policy = plan.policy or self._options["policy"] or ("latest" if camera.is_live else "every")
         status = self._status.cameras[plan.name]
-        watched = (None, ()) if watch is None else (watch.gate, watch.rules)
-        return Channel(camera, models, status, policy, self._most_fps(plan), *watched)
+        gate, rules = (None, ()) if watch is None else (watch.gate, watch.rules)
+        monitors = [self._monitor(slot, camera) for slot in models]
+        return Channel(camera, models, status, policy, self._most_fps(plan), gate, rules, monitors)
+
+    def _monitor(self, slot: ModelSlot, camera: Camera) -> Rules | None:
+        """What watches for drift; a successor of a bundle with an embedding may bring a reference."""
+        if not slot.present.space or self._options["no_drift"]:
+            return None
+        from edgevision_runtime.noticing.drift import DriftMonitor
+
+        def reference_of(result: Result) -> DriftReference | None:
+            return slot.present.reference if slot.present.spec is result.spec else None
+
+        is_paced = camera.is_live or (camera.fps is not None and not self._options["fast"])
+        return DriftMonitor(reference_of, is_paced=is_paced)
 
     def _watch(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Watch | None:
         """What looks at the answers; imported by those who want it."""
