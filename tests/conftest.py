@@ -116,7 +116,7 @@ def embedding_content(colour_content: BundleContent) -> BundleContent:
     grey = networks.GAIN * 110 / 255
     np.save(buffer, np.vstack([np.eye(3), np.full((1, 3), -grey)]).astype(np.float32))
     plain = networks.variant("models/float32.onnx", "onnx", "image", "probabilities")
-    variant = replace(plain, outputs=(*plain.outputs, TensorSpec("means", (1, 3), "float32")))
+    variant = plain._replace(outputs=(*plain.outputs, TensorSpec("means", (1, 3), "float32")))
     return replace(
         colour_content,
         models=((variant, networks.strongest_colour_onnx(with_means=True)),),

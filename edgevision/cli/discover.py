@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,8 @@ from edgevision.cli.options import (
     report_option,
     seed_option,
 )
-from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgevision.discovery.embeddings import Embeddings
     from edgevision.discovery.pretraining.loop import EpochLoss
     from edgevision.discovery.pretraining.pretrain import PretrainHooks, PretrainResult
     from edgevision.reports.envelope import Report, Stopwatch
@@ -63,12 +60,12 @@ pretrain_options = (
                  help="Seconds between the frames of videos. [default: each frame]"),
     click.option("--views", metavar="glyph|object|photo|AMOUNTS",
                  help="How a picture may change and be the same. [default: by the pictures]"),
-    click.option("--epochs", type=click.IntRange(1), help="[default: 30]"),
+    click.option("--epochs", type=click.IntRange(1), help="[default: about 800 steps, at least 15 epochs]"),
     click.option("--minutes", type=float, help="As many epochs as fit into this time."),
     click.option("--batch", type=click.IntRange(2), default=256, show_default=True),
     click.option("--learning-rate", type=float, default=0.002, show_default=True),
     click.option("--scan", type=click.IntRange(2), metavar="K", help="Then pull neighbours into K clusters (SCAN)."),
-    click.option("--scan-epochs", type=click.IntRange(1), default=30, show_default=True),
+    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 600 steps, at least 15 epochs]"),
     click.option("--strategy", type=click.Choice(["none", "mirrored", "multiworker"]), default="none",
                  show_default=True),
     click.option("--resume", is_flag=True, help="Go on with an interrupted learning of the same plan."),
@@ -88,10 +85,14 @@ def embed(console: Console, data: str, output: Path, report: Path | None, force:
 
     refuse_to_overwrite(output, force=force)
     check_place(output)
+    from edgevision.discovery.embed_source import EmbedHooks, EmbedRequest, embed_source
     from edgevision.reports.envelope import Stopwatch
 
-    watch = Stopwatch()
-    embeddings, unreadable = _embedded(console, data, **given)
+    watch, request = Stopwatch(), EmbedRequest(data, **given)
+    with ExitStack() as open_bar:
+        bars = Bars(console, open_bar)
+        hooks = EmbedHooks(console.log, console.warn, lambda done, total: bars.on_pictures("embedding", done, total))
+        embeddings, unreadable = embed_source(request, hooks)
     embeddings.save(output, force=force)
     count, dimension = embeddings.vectors.shape
     metrics = {"pictures": count, "dimension": dimension, "space": vars(embeddings.space)}
@@ -99,38 +100,14 @@ def embed(console: Console, data: str, output: Path, report: Path | None, force:
     console.result(f"{count} vectors of {dimension} numbers, space {fingerprint} of {title}", metrics)
     following = f"edgevision cluster {output} -o clusters/"
     if report is not None:
-        _report("embed", watch, data, metrics, unreadable, following).write(report)
+        verb_report("embed", watch, data, metrics, unreadable, following).write(report)
     console.next_step(output, following)
 
 
-def _embedded(
-    console: Console, data: str, model: str, dimension: int | None, space: Path | None, every_s: float | None
-) -> tuple[Embeddings, list[str]]:
-    """The embeddings of `data`, and what could not be read, which is warned about."""
-    if dimension is not None and space is not None:
-        raise UsageError("--dimension and --space", expected="one of the two: a space has its dimension")
-    from edgevision.discovery.backbones import open_backbone
-    from edgevision.discovery.embeddings import Embeddings, EmbedPlan, embed
-    from edgevision.discovery.frames import open_frames
-    from edgevision.discovery.whitening import DIMENSION
-
-    plan = EmbedPlan(dimension or DIMENSION, None if space is None else Embeddings.load(space))
-    frames, backbone = open_frames(data, every_s), open_backbone(model)
-    console.log(f"{len(frames.items)} pictures through {backbone.title}")
-    if dimension is not None and not backbone.whitens:
-        console.warn(f"--dimension does nothing: {backbone.title} are not whitened, which would harm them")
-    with ExitStack() as open_bar:
-        bars = _Bars(console, open_bar)
-        found = embed(frames, backbone, plan, lambda done, total: bars.on_pictures("embedding", done, total))
-    for problem in frames.unreadable:
-        console.warn(f"left out: {problem}")
-    place = str(Path(model).absolute()) if Path(model).exists() else model
-    return replace(found, model=place), frames.unreadable
-
-
-def _report(
+def verb_report(
     command: str, watch: Stopwatch, data: str, metrics: dict[str, Any], unreadable: Sequence[str], following: str
 ) -> Report:
+    """What `--report` writes; what was left out stands among the warnings."""
     from edgevision.reports.envelope import Finding, Report
 
     warnings = tuple(Finding("W401", problem) for problem in unreadable)
@@ -166,7 +143,7 @@ def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
     from edgevision.discovery.pretraining.pretrain import PretrainHooks
 
     with ExitStack() as open_bar:
-        bars = _Bars(console, open_bar)
+        bars = Bars(console, open_bar)
         yield PretrainHooks(
             log=console.log,
             warn=console.warn,
@@ -176,7 +153,7 @@ def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
         )
 
 
-class _Bars:
+class Bars:
     """One bar at a time, named after what is going on."""
 
     def __init__(self, console: Console, open_bar: ExitStack) -> None:
@@ -187,12 +164,14 @@ class _Bars:
         self.done = 0
 
     def on_pictures(self, work: str, done: int, total: int) -> None:
+        """So many of all pictures have been looked at."""
         self._bar(work, total)
         for _ in range(done - self.done):
             self.advance("")
         self.done = done
 
     def on_step(self, stage: str, step: int, steps: int, record: EpochLoss | None) -> None:
+        """A step is done, or with a record an epoch."""
         if record is not None:
             self.note = f"epoch {record.epoch}, loss {record.loss:.4g}"
             self.console.detail(f"{stage} {self.note}, {record.seconds:.1f} s")

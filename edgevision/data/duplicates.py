@@ -51,7 +51,7 @@ def near_duplicates(dataset: Dataset, max_distance: int = MAX_DISTANCE) -> list[
     for first, second in _candidates(hashes, samples, max_distance):
         if len(found) >= MOST_PAIRS:
             break
-        alike = _correlations(thumbnails[first], thumbnails[second]) >= MIN_CORRELATION
+        alike = correlations(thumbnails[first], thumbnails[second]) >= MIN_CORRELATION
         for a, b in zip(first[alike].tolist(), second[alike].tolist(), strict=True):
             found.append(NearDuplicate(samples[a], samples[b], (int(hashes[a]) ^ int(hashes[b])).bit_count()))
     found.sort(key=lambda pair: (pair.distance, dataset.relative(pair.first), dataset.relative(pair.second)))
@@ -102,8 +102,8 @@ def _candidates(hashes: Hashes, samples: Sequence[Sample], max_distance: int) ->
                 yield rows[row[chosen]], others[column[chosen]]
 
 
-def _correlations(first: Thumbnails, second: Thumbnails) -> npt.NDArray[np.float32]:
-    """Pearson's r of each pair, float32 (pairs,); 0 where a picture is of one colour."""
+def correlations(first: Thumbnails, second: Thumbnails) -> npt.NDArray[np.float32]:
+    """Pearson's r of each pair of thumbnails, uint8 (pairs, 32, 32): float32 (pairs,); 0 where one is of one colour."""
     import numpy as np
 
     def centred(thumbnails: Thumbnails) -> npt.NDArray[np.float32]:

@@ -1,9 +1,9 @@
 """provenance.csv beside class folders: on whose word each picture has its label, and how much it weighs in the loss.
 
     image,label,by,margin,weight,source
-    cat/tuesday__a.jpg,cat,person,0.41,1,tuesday/a.jpg
-    cat/tuesday__b.jpg,cat,cluster,0.12,0.73,tuesday/b.jpg
-    ,dog,abstained,0.004,0,tuesday/c.jpg
+    cat/tuesday__a.jpg,cat,person,1.0,1,tuesday/a.jpg
+    cat/tuesday__b.jpg,cat,cluster,0.7,0.73,tuesday/b.jpg
+    ,dog,abstained,-0.1,0,tuesday/c.jpg
 
 `image` is the path below the data set's root, empty for a picture that is not in it. A picture without a row weighs 1,
 one that weighs 0 is left out. `by`, `margin` and `source` are for people.

@@ -14,6 +14,7 @@ from edgevision.reports.plots import DPI, INK, PALETTE, to_png
 
 MAP_INCHES = (10.0, 7.5)
 MOST_POINTS = 2000  # t-SNE takes seconds for as many
+ITERATIONS = 500  # of t-SNE; twice as many look the same
 THUMBNAIL = 28  # pixels of a picture on the map
 CELLS = 22  # a picture a cell of the map, so that they do not cover each other
 FEW = 30  # groups that get their number written
@@ -24,12 +25,15 @@ Points = npt.NDArray[np.float32]
 def flatten_to_map(vectors: Points, seed: int = 0) -> Points:
     """Vectors (n, k) to places (n, 2) in 0..1 by t-SNE (van der Maaten and Hinton 2008): near ones stay near."""
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     if len(vectors) < 4:
         places = np.stack([np.arange(len(vectors)), np.zeros(len(vectors))], axis=1)
     else:
         perplexity = min(30.0, (len(vectors) - 1) / 3)
-        places = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(vectors)
+        method = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, max_iter=ITERATIONS)
+        with threadpool_limits(1):  # several threads wait for each other, busily, for longer than the work takes
+            places = method.fit_transform(vectors)
     low, high = places.min(axis=0), places.max(axis=0)
     return np.asarray((places - low) / np.maximum(high - low, 1e-9), np.float32)
 

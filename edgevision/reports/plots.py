@@ -56,7 +56,7 @@ def learning_curves(history: Mapping[str, Numbers]) -> bytes:
     names = [name for name in history if not name.startswith("val_") and name not in skipped][:3]
     figure = Figure(figsize=(WIDTH_IN * max(len(names), 1) * 0.8, 3.4), dpi=DPI, layout="constrained")
     for position, name in enumerate(names):
-        axes = _styled(figure.add_subplot(1, len(names), position + 1), x="epoch", y=name.replace("_", " "))
+        axes = styled(figure.add_subplot(1, len(names), position + 1), x="epoch", y=name.replace("_", " "))
         for series, label, color in ((name, "training", PALETTE[0]), (f"val_{name}", "validation", PALETTE[1])):
             if series in history:
                 values = np.asarray(history[series], dtype=float)
@@ -73,7 +73,7 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side_in = float(np.clip(1.6 + 0.55 * len(labels), 4.0, 9.0))
     figure = Figure(figsize=(max(side_in, WIDTH_IN * 0.8), side_in), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="said", y="true")
+    axes = styled(figure.add_subplot(), x="said", y="true")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     many: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if len(labels) > 4 else {}
@@ -91,7 +91,7 @@ def confusion_matrix(matrix: npt.NDArray[Any], labels: Sequence[str], title: str
 def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
     """Bars from 0 to 1 for every class, one bar per entry of `series` (precision, recall, F1 …)."""
     figure = Figure(figsize=(WIDTH_IN, 1.1 + 0.24 * len(labels) * (len(series) + 0.8)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="", y="")
+    axes = styled(figure.add_subplot(), x="", y="")
     thickness = 0.8 / len(series)
     for position, (name, values) in enumerate(series.items()):
         numbers = np.nan_to_num(np.asarray(values, dtype=float))
@@ -110,7 +110,7 @@ def class_bars(labels: Sequence[str], series: Mapping[str, Numbers]) -> bytes:
 def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
     """Every variant by file size and quality; the line joins those that no other beats in both."""
     figure = Figure(figsize=(WIDTH_IN, 3.8), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="file size", y=metric)
+    axes = styled(figure.add_subplot(), x="file size", y=metric)
     groups = list(dict.fromkeys(point.group for point in points))
     front = _pareto(points)
     axes.plot([point.size_bytes for point in front], [point.value for point in front],
@@ -140,7 +140,7 @@ def size_against_metric(points: Sequence[VariantPoint], metric: str) -> bytes:
 def confidence_scatter(reference: Numbers, variant: Numbers, agrees: Sequence[bool] | npt.NDArray[Any]) -> bytes:
     """Confidence of the reference against that of a variant, a dot per image; disagreements stand out."""
     figure = Figure(figsize=(WIDTH_IN * 0.8, WIDTH_IN * 0.72), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="confidence of the reference", y="confidence of the variant")
+    axes = styled(figure.add_subplot(), x="confidence of the reference", y="confidence of the variant")
     x, y, same = np.asarray(reference, float), np.asarray(variant, float), np.asarray(agrees, bool)
     low = max(0.0, float(min(x.min(initial=1), y.min(initial=1))) - 0.05)
     axes.plot([low, 1], [low, 1], color=QUIET, linewidth=1, linestyle="--", zorder=1)
@@ -162,7 +162,7 @@ def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
     shared = None
     for position, (name, values) in enumerate(arrays.items()):
         is_last = position == len(arrays) - 1
-        shared = _styled(figure.add_subplot(len(arrays), 1, position + 1, sharex=shared),
+        shared = styled(figure.add_subplot(len(arrays), 1, position + 1, sharex=shared),
                          x="milliseconds per frame" if is_last else "", y="")  # fmt: skip
         shared.hist(np.clip(values, edges[0], edges[-1]), edges, color=PALETTE[position % len(PALETTE)])
         median, p95 = np.percentile(values, [50, 95])
@@ -177,7 +177,7 @@ def latency_histogram(series: Mapping[str, Numbers]) -> bytes:
 def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> bytes:
     """The share of weights that are zero, per layer, 0..1; `target` is drawn as a line."""
     figure = Figure(figsize=(WIDTH_IN, 0.9 + 0.2 * max(len(layers), 3)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x="share of weights that are zero", y="")
+    axes = styled(figure.add_subplot(), x="share of weights that are zero", y="")
     axes.barh(range(len(layers)), list(layers.values()), 0.7, color=PALETTE[0])
     axes.set_yticks(range(len(layers)), [_short(name, 32) for name in layers], fontsize=8)
     axes.invert_yaxis()
@@ -192,7 +192,7 @@ def sparsity_bars(layers: Mapping[str, float], target: float | None = None) -> b
 def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -> bytes:
     """Each variant's difference to the reference with its 95 % interval; `limit` is the lowest that passes (≤ 0)."""
     figure = Figure(figsize=(WIDTH_IN, 1.3 + 0.38 * len(rows)), dpi=DPI, layout="constrained")
-    axes = _styled(figure.add_subplot(), x=f"difference in {metric} to the reference, in points", y="")
+    axes = styled(figure.add_subplot(), x=f"difference in {metric} to the reference, in points", y="")
     for position, row in enumerate(rows):
         low, high = (100 * edge for edge in row.ci95)
         color = STATUS_COLORS.get(row.status, QUIET)
@@ -210,7 +210,8 @@ def difference_whiskers(rows: Sequence[Difference], limit: float, metric: str) -
     return to_png(figure)
 
 
-def _styled(axes: Axes, *, x: str, y: str) -> Axes:
+def styled(axes: Axes, *, x: str, y: str) -> Axes:
+    """Axes as all charts of the reports have them, with these titles."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):

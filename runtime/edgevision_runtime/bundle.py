@@ -2,20 +2,19 @@
 
 The checks run in this order: size limits, then duplicate, absolute and `..` names, compressed or undeclared members,
 hashes, signature, schema, labels against the output tensor, layout and dtype against the input tensor. What is off is
-a `BundleError` that names the member.
+a `BundleError` that names the member. With `reads_late` each member is hashed when it is read, before it is used.
 """
 
 from __future__ import annotations
 
 import json
-import mmap
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from edgevision_runtime import signing
+from edgevision_runtime.bundle_file import BundleFile, Content, CopiedFile, OpenedFile
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import BundleError, EdgeVisionError, UsageError, did_you_mean
 from edgevision_runtime.manifest import MEMBER as MANIFEST
@@ -23,54 +22,70 @@ from edgevision_runtime.manifest import Manifest, manifest_from_bytes
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.sha256 import sha256_hex
 from edgevision_runtime.spec import make_spec
-from edgevision_runtime.stored_zip import stored_members
+from edgevision_runtime.stored_zip import Extent, stored_members
 from edgevision_runtime.types import EmbeddingOutput, ModelSpec, Variant
+from edgevision_runtime.unread_members import Place, UnreadMembers
 
-MAX_BUNDLE_BYTES = 2 << 30
 MAX_TEXT_BYTES = 16 << 20  # of manifest.json
 REQUIRED = (MANIFEST, "preprocess.json", "postprocess.json", "labels.txt")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A checked bundle, held in memory: what was hashed is what is used, whatever happens to the file later."""
+    """A checked bundle: what was hashed is what is used, whatever happens to the file later."""
 
     path: Path
     manifest: Manifest
     spec: ModelSpec
     signed_by: str | None  # fingerprint of the key whose signature was checked
-    _content: bytes | mmap.mmap = field(repr=False)  # the whole file
-    _contents: dict[str, bytes | memoryview] = field(repr=False)  # of each member; views of the file
+    unread: UnreadMembers = field(repr=False)  # with `reads_late`: hashed when read, or by who checks the rest
+    _file: BundleFile = field(repr=False)
+    _contents: dict[str, Content] = field(repr=False)  # of each member that was read and checked
 
     @classmethod
-    def open(cls, path: Path | str, *, public_key: Path | None = None, require_signature: bool = False) -> Bundle:
-        """Read and check a bundle; with `public_key` its signature too.
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        public_key: Path | None = None,
+        require_signature: bool = False,
+        reads_late: bool = False,
+    ) -> Bundle:
+        """Read and check a bundle; with `public_key` its signature too. With `reads_late` see that `unread` is closed.
 
         Raises:
             UsageError: no such file.
             BundleError: names the member, what is wrong with it and what was expected.
         """
         path = Path(path)
-        content = _read(path)
-        contents = stored_members(memoryview(content), path.name, unhashed=(MANIFEST, signing.MEMBER))
-        manifest = _check_declared(contents)
-        signed_by = signing.check(_signed(contents), public_key=public_key, is_required=require_signature)
-        spec = _spec(manifest, contents)
-        for variant in manifest.variants:
-            _check_tensors(variant, spec)
-            if manifest.embedding is not None:
+        file: BundleFile = OpenedFile(path) if reads_late else CopiedFile(path)
+        try:
+            extents = stored_members(file, path.name, unhashed=(MANIFEST, signing.MEMBER))
+            signed = _signed(file, extents)
+            manifest = _check_declared(extents, signed)
+            places = {name: Place(*extents[name], member.sha256) for name, member in manifest.members.items()}
+            unread = UnreadMembers(file, places)
+            contents = {**signed, **({} if reads_late else unread.take_all())}
+            signed_by = signing.check(signed, public_key=public_key, is_required=require_signature)
+            contents.update((name, unread.take(name)) for name in REQUIRED if name in unread)
+            spec = _spec(manifest, contents)
+            for variant in manifest.variants:
+                _check_tensors(variant, spec)
                 _check_embedding(variant, manifest.embedding, spec)
-        return cls(path, manifest, spec, signed_by, content, dict(contents))
+        except BaseException:
+            file.close()
+            raise
+        return cls(path, manifest, spec, signed_by, unread, file, contents)
 
     @cached_property
     def sha256(self) -> str:
         """Of the whole file. Each member has been checked by its own; `run` does not wait for this one too."""
-        return sha256_hex(memoryview(self._content))
+        return sha256_hex(self._file.read(0, self._file.size_bytes))
 
     @cached_property
     def manifest_sha256(self) -> str:
         """Of manifest.json, which holds the sha256 of every other member: tells bundles apart without a second pass."""
-        return sha256_hex(memoryview(self._contents[MANIFEST]))
+        return sha256_hex(self._contents[MANIFEST])
 
     @property
     def name(self) -> str:
@@ -95,14 +110,16 @@ class Bundle:
     @property
     def members(self) -> list[str]:
         """The names of all members."""
-        return sorted(self._contents)
+        return sorted({*self._contents, *self.manifest.members})
 
     def read(self, member: str) -> bytes:
         """The bytes of a member.
 
         Raises:
-            BundleError: there is no such member.
+            BundleError: there is no such member, or it was left unread and is not what the manifest says.
         """
+        if member in self.unread:
+            self._contents[member] = self.unread.take(member)
         if member not in self._contents:
             raise BundleError(member, "not in the bundle", expected="a member that `unzip -l` shows")
         return bytes(self._contents[member])
@@ -126,54 +143,31 @@ class Bundle:
         return self.variants[names.index(name)]
 
 
-def _read(path: Path) -> mmap.mmap:
-    """The whole file in pages of its own: as `bytes` it would leave the allocator with 3 MB more once it is freed."""
-    if not path.exists():
-        raise UsageError(f"{path} is not there", expected="an .evb bundle")
-    try:
-        if not path.is_file():  # a pipe or a device may never end
-            raise BundleError(path.name, "not a file", expected="an .evb file")
-        with path.open("rb") as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            if size_bytes > MAX_BUNDLE_BYTES:
-                raise BundleError(path.name, f"{size_bytes} bytes", expected=f"at most {MAX_BUNDLE_BYTES}")
-            if size_bytes == 0:
-                raise BundleError(path.name, "not a whole ZIP file (empty)", expected="an .evb file")
-            content = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            if file.readinto(content) != size_bytes:
-                raise BundleError(path.name, "became shorter while it was read", expected="a file that stays")
-            return content
-    except OSError as error:
-        raise BundleError(path.name, f"cannot be read ({error.strerror})", expected="an .evb file") from error
-
-
-def _signed(contents: dict[str, memoryview]) -> dict[str, bytes]:
-    return {name: bytes(contents[name]) for name in (MANIFEST, signing.MEMBER) if name in contents}
-
-
-def _check_declared(contents: dict[str, memoryview]) -> Manifest:
+def _signed(file: BundleFile, extents: dict[str, Extent]) -> dict[str, bytes]:
+    """The members that no hash in the manifest covers."""
     for member in REQUIRED:
-        if member not in contents:
+        if member not in extents:
             raise BundleError(member, "missing", expected="every bundle to have one")
-    if len(contents[MANIFEST]) > MAX_TEXT_BYTES:
-        raise BundleError(MANIFEST, f"{len(contents[MANIFEST])} bytes", expected=f"at most {MAX_TEXT_BYTES}")
-    manifest = manifest_from_bytes(bytes(contents[MANIFEST]))
+    if extents[MANIFEST].size_bytes > MAX_TEXT_BYTES:
+        raise BundleError(MANIFEST, f"{extents[MANIFEST].size_bytes} bytes", expected=f"at most {MAX_TEXT_BYTES}")
+    return {name: bytes(file.read(*extents[name])) for name in (MANIFEST, signing.MEMBER) if name in extents}
+
+
+def _check_declared(extents: dict[str, Extent], signed: dict[str, bytes]) -> Manifest:
+    """The manifest; every member that it declares is there with its size, and no other."""
+    manifest = manifest_from_bytes(signed[MANIFEST])
     for member, declared in manifest.members.items():
-        if member not in contents:
+        if member not in extents:
             raise BundleError(member, "declared in the manifest but missing", expected="its data")
-        content = contents[member]
-        if len(content) != declared.size_bytes:
-            raise BundleError(member, f"{len(content)} bytes", expected=f"{declared.size_bytes}")
-        actual = sha256_hex(content)
-        if actual != declared.sha256:
-            raise BundleError(member, f"sha256 {actual[:12]}…", expected=f"{declared.sha256[:12]}… (tampered with?)")
-    for member in contents:
-        if member not in manifest.members and member not in (MANIFEST, signing.MEMBER):
+        if extents[member].size_bytes != declared.size_bytes:
+            raise BundleError(member, f"{extents[member].size_bytes} bytes", expected=f"{declared.size_bytes}")
+    for member in extents:
+        if member not in manifest.members and member not in signed:
             raise BundleError(member, "not declared in the manifest", expected="only declared members")
     return manifest
 
 
-def _spec(manifest: Manifest, contents: dict[str, memoryview]) -> ModelSpec:
+def _spec(manifest: Manifest, contents: dict[str, Content]) -> ModelSpec:
     """What the bundle means; labels.txt, the manifest and the contract must agree."""
     member = "labels.txt"
     try:
@@ -221,8 +215,10 @@ def _check_tensors(variant: Variant, spec: ModelSpec) -> None:
         raise BundleError(variant.path, f"{model_input.dtype} input without a scale", expected="scale and zero point")
 
 
-def _check_embedding(variant: Variant, embedding: EmbeddingOutput, spec: ModelSpec) -> None:
+def _check_embedding(variant: Variant, embedding: EmbeddingOutput | None, spec: ModelSpec) -> None:
     """The output that is said to be an embedding: there, another one than the head's, a row of numbers."""
+    if embedding is None:
+        return
     if embedding.output >= len(variant.outputs) or embedding.output == spec.postprocess.output:
         raise BundleError(
             variant.path,

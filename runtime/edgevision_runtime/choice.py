@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.engines import (
@@ -32,14 +31,13 @@ BUNDLES_DEFAULT = "the first installed engine that the bundle has a default for"
 ACCELERATED_FIRST = ("float32", "float16", "int8")
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Which variant runs on which engine, with what, and why."""
 
     variant: Variant
     engine: str
     reason: str
-    extras: Extras = field(default_factory=Extras)
+    extras: Extras = Extras()
 
 
 def choose(

@@ -113,8 +113,6 @@ def _open(path: Path, public_key: Path | None) -> Bundle:
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    from dataclasses import asdict
-
     from edgevision_runtime.golden import read_golden
     from edgevision_runtime.noticing.reference import read_reference
 
@@ -132,7 +130,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "contract": " → ".join(operation.name for operation in bundle.spec.preprocess.operations),
         "preprocess": bundle.spec.preprocess.to_json(),
         "golden_vectors": len(read_golden(bundle)),
-        "embedding": None if bundle.embedding is None else asdict(bundle.embedding),
+        "embedding": None if bundle.embedding is None else bundle.embedding._asdict(),
         "drift": None if reference is None else reference.fitted_on,
         "tools": bundle.manifest.tools,
         "default_variants": bundle.manifest.default_variants,

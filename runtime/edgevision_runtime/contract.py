@@ -11,7 +11,7 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision_runtime.errors import ContractError
 from edgevision_runtime.operations import OPERATIONS, Color, Crop, Layout, Normalize, Operation, Resize
@@ -173,8 +173,7 @@ class Preprocess:
         return cls(tuple(_operation(i, entry) for i, entry in enumerate(document["operations"])))
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """How one axis of a frame maps to the model's input: target = source * scale + offset, valid on [low, high)."""
 
     size: int  # of the target, in pixels
@@ -211,8 +210,7 @@ class Axis:
         return np.clip((centre * stretch).astype(np.int64), 0, target_size - 1), inside
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Where the pixels of a frame come to lie in the model's input."""
 
     rows: Axis

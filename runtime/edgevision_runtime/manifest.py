@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision_runtime.errors import BundleError, UsageError
 from edgevision_runtime.types import TASKS, EmbeddingOutput, Operator, TensorSpec, Variant
@@ -30,16 +29,14 @@ def check_name_and_version(name: str | None, version: str | None) -> None:
         raise UsageError(f"version {version!r}", expected=A_VERSION)
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """What the manifest says of another member."""
 
     sha256: str
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The parsed manifest.json."""
 
     name: str
@@ -71,7 +68,7 @@ class Manifest:
             },
         }
         if self.embedding is not None:  # whoever does not know it reads the bundle all the same
-            document["embedding"] = asdict(self.embedding)
+            document["embedding"] = self.embedding._asdict()
         return (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -182,7 +179,7 @@ def _variant_from_json(entry: dict[str, Any]) -> Variant:
 
 
 def _embedding_from_json(entry: dict[str, Any]) -> EmbeddingOutput:
-    fields = EmbeddingOutput.__dataclass_fields__
+    fields = EmbeddingOutput._fields
     if set(entry) != set(fields):
         raise ValueError(f"embedding has {', '.join(sorted(entry))}, not {', '.join(fields)}")
     whitening = None if entry["whitening"] is None else _text(entry, "whitening")

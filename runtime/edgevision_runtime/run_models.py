@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras.needed_size import needed_size
-from edgevision_runtime.choice import Choice
+from edgevision_runtime.choice import Choice, choose
 from edgevision_runtime.contract import Preprocess
-from edgevision_runtime.engine_options import choice_of
+from edgevision_runtime.engine_options import extras_of, profile_of
 from edgevision_runtime.errors import ModelError, UsageError
 from edgevision_runtime.models import LoadedModel, ModelSlot, load_model
 from edgevision_runtime.status import ModelStatus, RunStatus
 from edgevision_runtime.swap import SwapSetup, smaller_choice
+from edgevision_runtime.unread_members import UnreadMembers
 from edgevision_runtime.upkeep import KeptModel
+
+if TYPE_CHECKING:
+    from edgevision_runtime.profile import Profile
 
 
 class RunModels:
@@ -27,6 +32,12 @@ class RunModels:
         self._first_contracts: dict[Path, Preprocess] = {}
         self.has_small_frames = bool(options["small_frames"])
         self.kept: list[KeptModel] = []  # for the exchange while it runs
+        self.unread: list[UnreadMembers] = []  # what is not needed of the first bundles, and still to be checked
+
+    @cached_property
+    def board(self) -> Profile | None:
+        """The board that the flags name, else the one that this machine is. Raises UsageError: --device names none."""
+        return profile_of({**self._options, "engine": None})  # its heat counts also where an engine was asked for
 
     def of(self, paths: tuple[Path, ...]) -> list[ModelSlot]:
         """A slot for each bundle. Raises UsageError when one is named twice."""
@@ -36,7 +47,9 @@ class RunModels:
 
     def _slot(self, path: Path) -> ModelSlot:
         if path not in self._slots:
-            bundle = self._open_bundle(path)
+            bundle = self._open_bundle(path, reads_late=True)
+            self.unread.append(bundle.unread)
+            self._opened.callback(bundle.unread.close)
             choice = self._choose(bundle, False)
             loaded = self._load(bundle, choice)
             self._first_contracts[path] = loaded.spec.preprocess
@@ -63,9 +76,9 @@ class RunModels:
             ),
         )
 
-    def _open_bundle(self, path: Path) -> Bundle:
+    def _open_bundle(self, path: Path, *, reads_late: bool = False) -> Bundle:
         key = self._options["public_key"]
-        return Bundle.open(path, public_key=key, require_signature=key is not None)
+        return Bundle.open(path, public_key=key, require_signature=key is not None, reads_late=reads_late)
 
     def _open_successor(self, path: Path) -> Bundle:
         """The bundle that shall be exchanged for the present one; cameras that deliver little go on doing so."""
@@ -82,7 +95,14 @@ class RunModels:
 
     def _choose(self, bundle: Bundle, wants_smaller: bool) -> Choice:
         """The usual choice; a smaller variant where one is wanted, and none was asked for by its name."""
-        usual = choice_of(bundle, self._options)
+        options = self._options
+        usual = choose(
+            bundle,
+            variant=options["variant"],
+            engine=options["engine"],
+            profile=self.board,
+            extras=extras_of(options),
+        )
         smaller = smaller_choice(bundle, usual) if wants_smaller and self._options["variant"] is None else None
         return smaller or usual
 

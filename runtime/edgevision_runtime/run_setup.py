@@ -5,19 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
-from edgevision_runtime.cameras.connection import ConnectedCamera
 from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
-from edgevision_runtime.engine_options import profile_of
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.health.limits import CAUTIOUS
 from edgevision_runtime.health.reading import HealthReading
+from edgevision_runtime.late_check import LateCheck
 from edgevision_runtime.messages import Observer, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.narrator import Narrator
@@ -28,7 +26,7 @@ from edgevision_runtime.redact import redact
 from edgevision_runtime.run_models import RunModels
 from edgevision_runtime.sinks import Sink, SinkSetup, open_sinks
 from edgevision_runtime.sinks.queued import QueuedSink
-from edgevision_runtime.status import CameraStatus, RunStatus
+from edgevision_runtime.status import CameraCounts, CameraStatus, RunStatus
 from edgevision_runtime.upkeep import Board, Upkeep
 
 if TYPE_CHECKING:
@@ -39,8 +37,7 @@ if TYPE_CHECKING:
 WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Everything that a run holds open."""
 
     channels: list[Channel]
@@ -48,10 +45,10 @@ class Run:
     status: RunStatus
     throttle: Throttle  # set by the board's health
     reload: Callable[[], None]  # judges the bundles again; what SIGHUP calls
+    late_check: LateCheck  # of what the run does not read; sets `Surroundings.stop` when that is off
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """Who a run answers to."""
 
     tell: Callable[[str], None]  # is given lines for people
@@ -95,9 +92,10 @@ class _Opening:
         outputs, notifier = self._open_outputs(sinks)
         throttle = Throttle()
         upkeep = self._opened.enter_context(self._upkeep(throttle))
+        late_check = self._opened.enter_context(LateCheck(self._models.unread, broken=self._around.stop.set))
         if notifier is not None:
             notifier.ready()
-        return Run(channels, outputs, self._status, throttle, upkeep.reload)
+        return Run(channels, outputs, self._status, throttle, upkeep.reload, late_check)
 
     def _open_preview(self) -> None:
         """First of all, so that a page is there while models load; what it needs is imported by those who want it."""
@@ -121,7 +119,7 @@ class _Opening:
             on_event=self._outlet.for_camera(plan.name),
         )
         camera = self._opened.enter_context(open_camera(plan.source, options=wishes))
-        self._status.cameras[plan.name].counts = camera if isinstance(camera, ConnectedCamera) else None
+        self._status.cameras[plan.name].counts = camera if isinstance(camera, CameraCounts) else None
         return camera
 
     def _channel(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Channel:
@@ -197,6 +195,6 @@ class _Opening:
         def show(reading: HealthReading) -> None:
             self._status.health, throttle.factor = reading, reading.pace_factor
 
-        profile = profile_of({**self._options, "engine": None})  # the board, also where an engine was asked for
+        profile = self._models.board
         board = Board(CAUTIOUS if profile is None else profile.thermal, folder=Path.cwd())
         return Upkeep(self._models.kept, board, show=show, tell=self._outlet.tell, swapped=self._models.show)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING
 from edgevision_runtime.messages import BEGAN, Event, Result
@@ -20,6 +20,7 @@ KEPT_TIMES = 60  # of results, for the present rate
 RATE_WINDOW_S = 5.0  # after which a camera without results has a rate of zero
 
 
+@runtime_checkable
 class CameraCounts(Protocol):
     """What a camera counts that its frames do not show."""
 
@@ -89,8 +90,7 @@ class CameraStatus:
         }
 
 
-@dataclass(frozen=True)
-class ModelStatus:
+class ModelStatus(NamedTuple):
     """One model of a run."""
 
     title: str
@@ -174,7 +174,7 @@ class RunStatus:
             events = [to_document(event) for event in self.events]
         return {
             "up_s": round(self.up_s, 1),
-            "models": [vars(model) for model in tuple(self.models.values())],
+            "models": [model._asdict() for model in tuple(self.models.values())],
             "cameras": [camera.snapshot() for camera in self.cameras.values()],
             "sinks": [
                 {"name": s.name, "written": s.written, "dropped": s.dropped, "failure": s.failure} for s in self.sinks
@@ -184,8 +184,7 @@ class RunStatus:
         }
 
 
-@dataclass(frozen=True)
-class RunSummary:
+class RunSummary(NamedTuple):
     """What a run did, all cameras together."""
 
     cameras: tuple[CameraStatus, ...]

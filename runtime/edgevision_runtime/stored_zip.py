@@ -10,6 +10,7 @@ import struct
 from collections.abc import Container
 from typing import NamedTuple
 
+from edgevision_runtime.bundle_file import BundleFile, Content
 from edgevision_runtime.errors import BundleError
 
 MAX_MEMBERS = 10_000
@@ -32,13 +33,20 @@ class Entry(NamedTuple):
     offset: int  # of its local header
 
 
-def stored_members(content: memoryview, name: str, *, unhashed: Container[str] = ()) -> dict[str, memoryview]:
-    """Every member as a view of `content`; the CRC is checked of those that nobody hashes.
+class Extent(NamedTuple):
+    """Where a member's data lies in the file."""
+
+    start: int
+    size_bytes: int
+
+
+def stored_members(file: BundleFile, name: str, *, unhashed: Container[str] = ()) -> dict[str, Extent]:
+    """Where every member lies; the CRC is checked of those that nobody hashes.
 
     Raises:
-        BundleError: not a ZIP that ends where `content` ends (says so of `name`), or a member that cannot be.
+        BundleError: not a ZIP that ends where `file` ends (says so of `name`), or a member that cannot be.
     """
-    entries, directory_at = _directory(content, name)
+    entries, directory_at = _directory(file, name)
     _check_names(entries)
     position, found = 0, {}
     for entry in sorted(entries, key=lambda entry: entry.offset):
@@ -48,51 +56,51 @@ def stored_members(content: memoryview, name: str, *, unhashed: Container[str] =
             raise BundleError(entry.name, "ZIP-encrypted", expected="stored members only")
         if entry.offset != position:
             raise BundleError(entry.name, f"{entry.offset - position} stray bytes before it", expected="no gaps")
-        start = _start_of(entry, content)
+        start = _start_of(entry, file)
         position = start + entry.size_bytes
         if position > directory_at:
             raise BundleError(entry.name, "truncated", expected="its whole data")
-        found[entry.name] = content[start:position]
-        if entry.name in unhashed and binascii.crc32(found[entry.name]) != entry.crc:
+        found[entry.name] = Extent(start, entry.size_bytes)
+        if entry.name in unhashed and binascii.crc32(file.read(*found[entry.name])) != entry.crc:
             raise BundleError(entry.name, "its CRC does not match", expected="the bytes that were packed")
     if position != directory_at:
         raise BundleError("bundle", "stray bytes between the members and the directory", expected="no gaps")
     return found
 
 
-def _directory(content: memoryview, name: str) -> tuple[list[Entry], int]:
+def _directory(file: BundleFile, name: str) -> tuple[list[Entry], int]:
     """The entries in the directory's order, and where it begins."""
-    end_at = len(content) - END.size
-    if end_at < 0 or bytes(content[end_at : end_at + 4]) != b"PK\5\6":
+    end_at = file.size_bytes - END.size
+    if end_at < 0 or file.read(end_at, 4) != b"PK\5\6":
         raise _not_whole(name, "its last bytes are no end of a directory")
-    _, disk, first_disk, here, count, size_bytes, offset, comment_bytes = END.unpack_from(content, end_at)
+    _, disk, first_disk, here, count, size_bytes, offset, comment_bytes = END.unpack(file.read(end_at, END.size))
     if disk or first_disk or here != count or comment_bytes:
         raise _not_whole(name, "its directory is in parts, or has a comment")
     if count > MAX_MEMBERS:
         raise BundleError("bundle", f"{count} members", expected=f"at most {MAX_MEMBERS}")
     if offset + size_bytes != end_at:
         raise BundleError("bundle", "stray bytes between the members and the directory", expected="no gaps")
-    entries, position = [], offset
+    directory, entries, position = file.read(offset, size_bytes), [], 0
     for _ in range(count):
-        if position + ENTRY.size > end_at:
+        if position + ENTRY.size > size_bytes:
             raise _not_whole(name, "its directory ends early")
-        entry, position = _entry(content, position, name)
+        entry, position = _entry(directory, position, name)
         entries.append(entry)
-    if position != end_at:
+    if position != size_bytes:
         raise _not_whole(name, "its directory does not end where it says")
     return entries, offset
 
 
-def _entry(content: memoryview, position: int, name: str) -> tuple[Entry, int]:
+def _entry(directory: Content, position: int, name: str) -> tuple[Entry, int]:
     """One entry of the directory, and where the next one begins."""
-    fields = ENTRY.unpack_from(content, position)
+    fields = ENTRY.unpack_from(directory, position)
     flags, method, crc, stored_bytes, size_bytes = fields[3], fields[4], fields[7], fields[8], fields[9]
     if fields[0] != b"PK\1\2":
         raise _not_whole(name, "an entry of its directory is none")
     start = position + ENTRY.size
     stop = start + fields[10]
     try:
-        member = bytes(content[start:stop]).decode("utf-8" if flags & UTF8 else "ascii")
+        member = bytes(directory[start:stop]).decode("utf-8" if flags & UTF8 else "ascii")
     except UnicodeDecodeError as error:
         raise _not_whole(name, f"a member's name cannot be read: {error}") from error
     return Entry(member, flags, method, crc, stored_bytes, size_bytes, fields[16]), stop + fields[11] + fields[12]
@@ -109,14 +117,15 @@ def _check_names(entries: list[Entry]) -> None:
             raise BundleError(repr(name), "an unsafe member name", expected="a relative path without '..'")
 
 
-def _start_of(entry: Entry, content: memoryview) -> int:
+def _start_of(entry: Entry, file: BundleFile) -> int:
     """Where a member's data begins; its local header must agree with the directory."""
-    if entry.offset + LOCAL_HEADER.size > len(content):
+    member, start = entry.name.encode(), entry.offset + LOCAL_HEADER.size
+    if start + len(member) > file.size_bytes:
         raise BundleError(entry.name, "truncated", expected="its whole data")
-    fields = LOCAL_HEADER.unpack_from(content, entry.offset)
-    start = entry.offset + LOCAL_HEADER.size
+    header = file.read(entry.offset, LOCAL_HEADER.size + len(member))
+    fields = LOCAL_HEADER.unpack_from(header)
     name_bytes, extra_bytes = fields[-2], fields[-1]
-    if fields[0] != b"PK\3\4" or bytes(content[start : start + name_bytes]) != entry.name.encode():
+    if fields[0] != b"PK\3\4" or name_bytes != len(member) or header[LOCAL_HEADER.size :] != member:
         raise BundleError(entry.name, "its local header names another file", expected="the same name")
     if fields[6] != entry.crc:
         raise BundleError(entry.name, "two CRCs", expected="its local header and the directory to agree")

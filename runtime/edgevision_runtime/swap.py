@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -205,7 +204,7 @@ def smaller_choice(bundle: Bundle, choice: Choice) -> Choice | None:
     smallest_bytes, name = min(candidates)
     if smallest_bytes >= size_bytes:
         return None
-    return replace(choice, variant=bundle.variant(name), reason="the board is hot")
+    return choice._replace(variant=bundle.variant(name), reason="the board is hot")
 
 
 def _refuse_other_task(bundle: Bundle, present: LoadedModel) -> None:

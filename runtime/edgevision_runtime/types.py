@@ -32,8 +32,7 @@ class Frame:
     source: str  # where it came from, credentials removed
 
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """What a model file says of one of its input or output tensors."""
 
     name: str
@@ -43,16 +42,14 @@ class TensorSpec:
     zero_point: int | None = None
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(NamedTuple):
     """An operator that a model file uses, in the version that the file asks for."""
 
     name: str
     version: int
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One model file of a bundle: the same network in one format and precision."""
 
     path: str  # member of the bundle, such as models/int8.tflite
@@ -68,8 +65,7 @@ class Variant:
         return self.path.rsplit("/", 1)[-1]
 
 
-@dataclass(frozen=True)
-class EmbeddingOutput:
+class EmbeddingOutput(NamedTuple):
     """Which output of every variant is an embedding, and the space that it lives in."""
 
     output: int  # which of a variant's outputs: features (N, d)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision_runtime import bundle as bundle_module
+from edgevision_runtime import bundle_file
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleContent, write_bundle
 from edgevision_runtime.contract import Preprocess
@@ -80,7 +80,7 @@ def test_a_bundle_is_not_overwritten_unless_told_to(colour_content: BundleConten
 
 
 def test_a_file_beyond_the_size_limit_is_refused_unread(colour_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_module, "MAX_BUNDLE_BYTES", 100)
+    monkeypatch.setattr(bundle_file, "MAX_BUNDLE_BYTES", 100)
 
     with pytest.raises(BundleError, match=r"colour\.evb: \d+ bytes; expected at most 100"):
         Bundle.open(colour_bundle.path)

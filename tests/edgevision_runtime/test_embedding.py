@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +86,7 @@ def test_the_embedding_stays_when_a_bundle_is_rewritten(embedding_bundle: Bundle
 def test_what_cannot_be_an_embedding_is_refused(
     embedding_content: BundleContent, tmp_path: Path, changed: dict[str, object], message: str
 ) -> None:
-    content = replace(embedding_content, embedding=replace(embedding_content.embedding, **changed))
+    content = replace(embedding_content, embedding=embedding_content.embedding._replace(**changed))
 
     with pytest.raises(BundleError, match=message):
         write_bundle(tmp_path / "wrong.evb", content)
@@ -105,7 +105,7 @@ def test_the_manifests_words_about_an_embedding_are_read_strictly(
     embedding_bundle: Bundle, changed: dict[str, object], message: str
 ) -> None:
     document = json.loads(embedding_bundle.read("manifest.json"))
-    document["embedding"] = {**asdict(embedding_bundle.embedding), **changed}
+    document["embedding"] = {**embedding_bundle.embedding._asdict(), **changed}
 
     with pytest.raises(BundleError, match=message):
         manifest_from_bytes(json.dumps(document).encode())
@@ -114,7 +114,7 @@ def test_the_manifests_words_about_an_embedding_are_read_strictly(
 def test_a_whitening_of_another_shape_is_refused_when_it_is_read(
     embedding_content: BundleContent, tmp_path: Path
 ) -> None:
-    content = replace(embedding_content, embedding=replace(embedding_content.embedding, dimension=2))
+    content = replace(embedding_content, embedding=embedding_content.embedding._replace(dimension=2))
     bundle = write_bundle(tmp_path / "wrong.evb", content)
 
     with pytest.raises(BundleError, match=r"float32 \[4, 3\]; expected float32 \[4, 2\]"):

@@ -22,7 +22,7 @@ CREATED = "2026-01-01T00:00:00Z"
 
 
 def variant(name, precision="float32"):
-    return replace(networks.variant(f"models/{name}.onnx", "onnx", "image", "probabilities"), precision=precision)
+    return networks.variant(f"models/{name}.onnx", "onnx", "image", "probabilities")._replace(precision=precision)
 
 
 class Lights:

@@ -9,8 +9,8 @@ from typing import Any
 from edgevision_runtime.errors import UsageError
 
 METHODS = ("vicreg", "simclr", "distill")
-EPOCHS = 30
-SCAN_EPOCHS = 30
+STEPS, SCAN_STEPS = 800, 600  # of each stage, where nobody says how many epochs
+LEAST_EPOCHS = 15
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class PretrainPlan:
     color: str = "rgb"  # rgb | bgr | gray
     every_s: float | None = None  # of videos one frame each so many seconds
     views: str | None = None  # None: what suits the pictures
-    epochs: int | None = None
+    epochs: int | None = None  # None: as many as make STEPS
     minutes: float | None = None  # instead of epochs
     batch: int = 256
     learning_rate: float = 2e-3
     scan: int | None = None  # clusters of the SCAN stage; None: no such stage
-    scan_epochs: int = SCAN_EPOCHS
+    scan_epochs: int | None = None  # None: as many as make SCAN_STEPS
     seed: int = 0
     strategy: str = "none"
 
@@ -63,3 +63,8 @@ class PretrainPlan:
     def to_json(self) -> dict[str, Any]:
         """For run.json, and to tell whether an interrupted learning had the same plan."""
         return asdict(self)
+
+
+def epochs_of(steps: int, pictures: int, batch: int) -> int:
+    """How many epochs make so many steps; at least LEAST_EPOCHS, so that large sets are seen often enough too."""
+    return max(LEAST_EPOCHS, math.ceil(steps / max(1, pictures // min(batch, pictures))))

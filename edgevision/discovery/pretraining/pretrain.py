@@ -16,7 +16,7 @@ from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Distillation, Material, Objective, Pictures, Scan, TwoViews
-from edgevision.discovery.pretraining.plan import EPOCHS, PretrainPlan
+from edgevision.discovery.pretraining.plan import SCAN_STEPS, STEPS, PretrainPlan, epochs_of
 from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, make_scan
 from edgevision.discovery.pretraining.spread import Spread
 from edgevision.discovery.pretraining.views import DISTILLED, parse_views, views_for
@@ -160,7 +160,8 @@ class _Pretraining:
         return Whitening.fit(values, TEACHER_DIMENSION)(values) if teacher.whitens else values
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
-        plan = LoopPlan(self.plan.epochs or EPOCHS, self.plan.batch, self.plan.learning_rate, self.plan.seed)
+        epochs = self.plan.epochs or epochs_of(STEPS, len(self.pictures), self.plan.batch)
+        plan = LoopPlan(epochs, self.plan.batch, self.plan.learning_rate, self.plan.seed)
         if self.plan.minutes is None:
             return plan
         decided = self.unfinished.path / "epochs.txt"  # so that a resumed learning has as many
@@ -194,7 +195,8 @@ class _Pretraining:
         features = self._features()
         with self.placement.strategy.scope():
             scan = make_scan(self.material, features, int(self.plan.scan or 0))
-        plan = LoopPlan(self.plan.scan_epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
+        epochs = self.plan.scan_epochs or epochs_of(SCAN_STEPS, len(self.pictures), self.plan.batch)
+        plan = LoopPlan(epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan
 

@@ -12,7 +12,7 @@ VIEWS = {
     # a sign stays the same sign when it is turned a little, larger, or off centre; mirrored it is another one
     "glyph": "rotate=15,zoom=0.2,crop=0.24",
     # a thing in the middle of the picture: mirrored, nearer, in other light
-    "object": "flip,crop=0.37,brightness=0.1,contrast=0.4",
+    "object": "flip,rotate=5,crop=0.24,brightness=0.1,contrast=0.4",
     # a photograph: also a part of it, in other colours
     "photo": "flip,crop=0.55,brightness=0.15,contrast=0.4,color=0.4",
 }

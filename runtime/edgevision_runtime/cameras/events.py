@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Union
+from typing import NamedTuple, Union
 
 from edgevision_runtime.cameras.granted import Granted
 
@@ -16,8 +15,7 @@ ENDED = "ended"  # stopped, at its end, or given up
 STATES = (CONNECTING, STREAMING, STALLED, BACKING_OFF, ENDED)
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """A time without frames. Told twice: when it is noticed (`ended_s` is None) and when the next frame came."""
 
     source: str  # credentials removed
@@ -36,8 +34,7 @@ class Gap:
         return None if self.ended_s is None else self.ended_s - self.started_s
 
 
-@dataclass(frozen=True)
-class StateChange:
+class StateChange(NamedTuple):
     """A camera went over to another state, and why."""
 
     source: str  # credentials removed

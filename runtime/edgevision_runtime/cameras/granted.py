@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Granted:
+class Granted(NamedTuple):
     """The stream as it is."""
 
     format: str  # FourCC or the library's name: MJPG, YUYV, YUV420 …

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
@@ -136,8 +135,7 @@ def how_to_run(formats: Iterable[str]) -> str:
     return pip_install(next(kind.extra for kind in ENGINES.values() if kind.format in set(formats)))
 
 
-@dataclass(frozen=True)
-class Extras:
+class Extras(NamedTuple):
     """What single engines take beyond the model: a delegate, a place for what TensorRT builds."""
 
     delegate: Delegate | None = None  # litert, tflite

@@ -7,9 +7,8 @@ takes nothing of the model are errors, where TensorFlow Lite itself would go on 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevision_runtime.errors import MissingDependency, ModelError, UsageError
 
@@ -17,8 +16,7 @@ CREATE = "tflite_plugin_create_delegate"  # what every external delegate has
 REPLACED = "DELEGATE"  # how the library calls a node that stands for what a delegate took
 
 
-@dataclass(frozen=True)
-class Delegate:
+class Delegate(NamedTuple):
     """A shared library, and what it is told."""
 
     path: str  # of the file, or a name such as libedgetpu.so.1 that the system's linker finds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from edgevision_runtime.health.alarms import BoardAlarms
@@ -61,7 +60,7 @@ class HealthMonitor:
         now_s = time.monotonic() if now_s is None else now_s
         reading = self._sensors.read()
         step = self._steps.observe(reading, now_s)
-        reading = replace(reading, step=self._steps.step, pace_factor=self._steps.pace_factor)
+        reading = reading._replace(step=self._steps.step, pace_factor=self._steps.pace_factor)
         self._show(reading)
         for event in [*([step] if step else []), *self._alarms.observe(reading, now_s)]:
             self._tell(event)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 UNDER_VOLTAGE = "under-voltage"
 FREQUENCY_CAPPED = "frequency capped"
@@ -14,8 +13,7 @@ SOFT_LIMIT = "soft temperature limit"
 NORMAL = "normal"
 
 
-@dataclass(frozen=True)
-class HealthReading:
+class HealthReading(NamedTuple):
     """One look at the board. None is a value that could not be read; `unread` says why. 1 MB is 10⁶ bytes."""
 
     at: float  # time.time()
@@ -30,10 +28,10 @@ class HealthReading:
     memory_free_mb: float | None = None  # that the system could still give
     disk_free_mb: float | None = None  # where results are written
     load_1min: float | None = None  # processes that ran or waited, mean of a minute
-    unread: Mapping[str, str] = field(default_factory=dict)  # name of a field → why it is None
+    unread: Mapping[str, str] = {}  # name of a field → why it is None
     step: str = NORMAL  # what is done about the heat, one of steps.STEPS
     pace_factor: float = 1.0  # how many times longer the period between two inferences is because of that
 
     def to_json(self) -> dict[str, Any]:
         """All of it, fit for JSON."""
-        return {**asdict(self), "occurred": list(self.occurred), "unread": dict(self.unread)}
+        return {**self._asdict(), "occurred": list(self.occurred), "unread": dict(self.unread)}

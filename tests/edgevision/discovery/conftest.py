@@ -1,4 +1,4 @@
-"""Pictures, a network and videos that the tests of learning without labels share; each is made once."""
+"""Pictures and a network that the tests of learning without labels share; each is made once."""
 
 from __future__ import annotations
 
@@ -38,19 +38,4 @@ def digits_run(digits_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
     path = tmp_path_factory.mktemp("runs") / "ssl"
     pretrain(plan, Target(path))
-    return path
-
-
-def write_video(path: Path, colours: list[tuple[int, int, int]], frames_each: int, fps: float = 10.0) -> Path:
-    """A video with a scene of so many frames for each colour: a disc on it, which wanders, and a little noise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, (64, 48))
-    chance = np.random.default_rng(0)
-    for number, colour in enumerate(colours):
-        for frame in range(frames_each):
-            picture = np.full((48, 64, 3), colour, np.float32)
-            cv2.circle(picture, (12 + 8 * (number % 5) + frame // 8, 24), 8, tuple(255 - part for part in colour), -1)
-            picture += chance.normal(0, 3, picture.shape)
-            writer.write(np.clip(picture, 0, 255).astype(np.uint8))
-    writer.release()
     return path

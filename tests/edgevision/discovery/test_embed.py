@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 from edgevision.cli import edgevision
 from edgevision.discovery.embeddings import Embeddings, require_same_space
 from edgevision_runtime.errors import DataError, UsageError
-from tests.edgevision.discovery.conftest import DIGITS, write_video
+from tests.edgevision.discovery.clips import BRICK, MEADOW, write_video
+from tests.edgevision.discovery.conftest import DIGITS
 
 
 def embed(*arguments: object) -> Result:
@@ -70,7 +71,7 @@ def test_the_space_of_another_backbone_is_refused(digits_folder: Path, tmp_path:
 
 
 def test_frames_of_a_video_are_embedded_at_the_pace_asked_for(tmp_path: Path) -> None:
-    write_video(tmp_path / "clips" / "a.avi", [(10, 200, 30), (200, 10, 90)], frames_each=10)
+    write_video(tmp_path / "clips" / "a.avi", [MEADOW, BRICK], frames_each=10)
 
     embed(tmp_path, "--model", "pixels", "--every", "0.5", "-o", tmp_path / "emb.npz")
 

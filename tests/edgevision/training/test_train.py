@@ -309,8 +309,9 @@ def test_pictures_that_weigh_nothing_have_no_influence_and_weights_do(tmp_path):
 
     without, _ = trained_on("without", without=gone)
     nothing, lines = trained_on("nothing", *(f"{path},dark,cluster,0.1,0," for path in gone))
-    little, _ = trained_on("little", *(f"dark/{name},dark,cluster,0.1,0.1," for name in paths[2:]), without=gone)
+    little, told = trained_on("little", *(f"dark/{name},dark,cluster,0.1,0.1," for name in paths[2:]), without=gone)
 
     assert all(np.array_equal(first, second) for first, second in zip(without, nothing, strict=True))
     assert any("weighs 0 in provenance.csv" in line for line in lines)
+    assert any("labels given 12 by their cluster; weights in the loss 0.1 to 1" in line for line in told)
     assert not all(np.array_equal(first, second) for first, second in zip(without, little, strict=True))

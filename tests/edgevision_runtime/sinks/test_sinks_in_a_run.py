@@ -98,7 +98,7 @@ def test_a_disk_that_is_full_for_a_while_costs_a_live_run_nothing_else(
             "save:/proc/frames",
             "error: folder /proc/frames cannot be written: No such file or directory; expected a fol",
         ),
-        ("mqtt://host/a/#/b", "error: broker mqtt://host/a/#/b; expected mqtt://HOST/BASE/TOPIC or "),
+        ("mqtt://host/a/#/b", "error: broker mqtt://host/a/#/b; expected mqtt://HOST/BASE/TOPIC, or "),
         ("webhook:host", "error: webhook host; expected webhook:https://HOST/PATH"),
     ],
 )
