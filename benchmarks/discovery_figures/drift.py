@@ -27,12 +27,12 @@ from discovery_figures.device_bundle import device_bundle, photos
 from edgevision.data.images import read_image
 from edgevision.data.packages import fetch_package_members
 from edgevision.data.pins import Package
-from edgevision.discovery.drift import FitPlan, Seen, check_frames, fit_reference
+from edgevision.discovery.drift import FitPlan, Seen, check_frames, fit_reference, measured
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.choice import choose
 from edgevision_runtime.noticing.picture import measure_picture
 from edgevision_runtime.noticing.reference import DriftReference
-from edgevision_runtime.noticing.window import excesses, measure_window
+from edgevision_runtime.noticing.window import excesses
 from edgevision_runtime.predictor import Predictor
 from edgevision_runtime.types import Frame
 
@@ -149,8 +149,7 @@ def _away(reference: DriftReference, seen: Seen) -> list[bool]:
     """Of each window of contiguous frames, whether any statistic is beyond its threshold."""
     window, found = reference.window, []
     for first in range(0, len(seen.vectors) - window + 1, STRIDE):
-        part = seen.part(slice(first, first + window))
-        excess = excesses(measure_window(part.vectors, part.pictures, reference), reference)
+        excess = excesses(measured(seen.part(slice(first, first + window)), reference), reference)
         found.append(max(excess.values()) > 1)
     return found
 

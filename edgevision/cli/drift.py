@@ -163,6 +163,8 @@ def _threshold_in_words(name: str, value: float) -> str:
 
     if name in ("embedding", "occupancy"):
         return f"{'T²' if name == 'embedding' else 'χ²'} {value:.4g}"
+    if name == "layout":
+        return f"{value:.2f} of the deviation of a grid's cells"
     return f"± {value:.1f} grey levels" if name == "luma" else f"a factor of {math.exp(value):.2f}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +22,9 @@ from edgevision_runtime.choice import choose
 from edgevision_runtime.errors import DataError
 from edgevision_runtime.messages import BEGAN
 from edgevision_runtime.noticing.drift import Alarm
-from edgevision_runtime.noticing.picture import measure_picture
-from edgevision_runtime.noticing.reference import CONTRAST, LUMA, SHARPNESS, STATISTICS, DriftReference
-from edgevision_runtime.noticing.window import Window, excesses, measure_window
+from edgevision_runtime.noticing.picture import DESCRIBED, describe_pictures, measure_picture
+from edgevision_runtime.noticing.reference import COLOUR, CONTRAST, LAYOUT, LUMA, SHARPNESS, STATISTICS, DriftReference
+from edgevision_runtime.noticing.window import PICTURE_EVERY, Window, excesses, measure_window
 from edgevision_runtime.predictor import Predictor
 from edgevision_runtime.types import Frame
 
@@ -43,7 +44,13 @@ FEWEST_BLOCKS, MOST_BLOCKS = 4, 10
 STRIDE = 8  # frames from one window to the next, in a block
 SHRINKAGE = 0.1  # of the covariance towards a sphere, as a share of its mean variance
 STILL = 0.05  # length by which the embedding of a still scene wanders, through noise and quantization
-TOO_SMALL = {LUMA: 10.0, CONTRAST: float(np.log(1.15)), SHARPNESS: float(np.log(1.2))}  # to matter to anybody
+TOO_SMALL = {  # to matter to anybody
+    LUMA: 10.0,
+    CONTRAST: float(np.log(1.15)),
+    SHARPNESS: float(np.log(1.2)),
+    COLOUR: float(np.log(1.1)),
+    LAYOUT: 0.15,
+}
 LOGARITHMIC = 2  # statistics, of the first, that are judged by their logarithm
 
 
@@ -51,7 +58,7 @@ class Seen(NamedTuple):
     """Frames as a device sees them, in the order in which they came."""
 
     vectors: Tensor  # float32 (n, k)
-    pictures: Floats  # (n, 3), of `measure_picture`
+    pictures: Floats  # (n, 51), of `measure_picture`
     size: tuple[int, int]  # (width, height) of the first
     every_s: float | None  # time between two; None: unknown
 
@@ -78,7 +85,7 @@ def watch_frames(bundle: Bundle, frames: FrameSet, on_frame: Callable[[int, int]
     """
     facts_of(bundle)
     vectors: list[Tensor] = []
-    pictures: list[tuple[float, float, float]] = []
+    pictures: list[Floats] = []
     times: list[float | None] = []
     size = (0, 0)
     with Predictor(bundle, choose(bundle)) as predictor:
@@ -92,7 +99,7 @@ def watch_frames(bundle: Bundle, frames: FrameSet, on_frame: Callable[[int, int]
             on_frame(number, len(frames.items))
     if not vectors:
         raise DataError(f"{frames.source}: no picture could be decoded", hint="; ".join(frames.unreadable[:3]))
-    return Seen(np.stack(vectors), np.array(pictures), size, _spacing(times))
+    return Seen(np.stack(vectors), np.stack(pictures), size, _spacing(times))
 
 
 def _spacing(times: Iterable[float | None]) -> float | None:
@@ -143,7 +150,7 @@ def _summed_up(seen: Seen, plan: FitPlan, space: str) -> DriftReference:
         precision=np.zeros((0, 0)),
         centroids=centroids.astype(np.float64),
         shares=np.zeros(0),
-        picture=np.zeros(3),
+        picture=np.zeros(DESCRIBED),
         thresholds=np.ones(len(STATISTICS)),
         false_alarm_rate=plan.false_alarm_rate,
         fitted_on={},
@@ -164,12 +171,12 @@ def _centred_on(seen: Seen, reference: DriftReference) -> DriftReference:
         mean=vectors.mean(axis=0),
         precision=np.linalg.inv(covariance + sphere * np.eye(dimension)),
         shares=counted / counted.sum(),
-        picture=seen.pictures.mean(axis=0),
+        picture=describe_pictures(seen.pictures).mean(axis=0),
     )
 
 
 def _cross_fitted(seen: Seen, whole: DriftReference, blocks: int) -> Iterator[Floats]:
-    """For each contiguous block the statistics of its windows, (windows, 5), by what the other blocks say.
+    """For each contiguous block the statistics of its windows, (windows, 7), by what the other blocks say.
 
     Half a window before and behind the block is left out of those too: it is nearly the same frames.
     """
@@ -179,16 +186,17 @@ def _cross_fitted(seen: Seen, whole: DriftReference, blocks: int) -> Iterator[Fl
         others = np.r_[0 : max(0, start - window // 2), min(count, end + window // 2) : count]
         reference = _centred_on(seen.part(others), whole)
         starts = range(start, end - window + 1, STRIDE)
-        yield np.array([_measured(seen.part(slice(first, first + window)), reference) for first in starts])
+        yield np.array([measured(seen.part(slice(first, first + window)), reference) for first in starts])
 
 
-def _measured(part: Seen, reference: DriftReference) -> Floats:
-    statistics: Floats = measure_window(part.vectors, part.pictures, reference)
+def measured(window: Seen, reference: DriftReference) -> Floats:
+    """The statistics of one window of frames, float64 (7,), as a device measures them."""
+    statistics: Floats = measure_window(window.vectors, window.pictures[::PICTURE_EVERY], reference)
     return statistics
 
 
 def _thresholds(found: list[Floats], false_alarm_rate: float) -> Floats:
-    """A bound for each statistic that a further window of the site passes with a fifth of the rate."""
+    """A bound for each statistic that a further window of the site passes with its part of the rate."""
     from scipy.stats import t as student
 
     share = false_alarm_rate / len(STATISTICS)
@@ -209,7 +217,7 @@ class CheckedWindow(NamedTuple):
     """One full window of new frames."""
 
     first: int  # frame
-    statistics: Floats  # (5,)
+    statistics: Floats  # (7,)
     excess: dict[str, float]  # multiples of the thresholds
 
     @property
@@ -239,8 +247,7 @@ def check_frames(seen: Seen, reference: DriftReference) -> DriftCheck:
     windows: list[CheckedWindow] = []
     alarms = []
     for number, (vector, picture) in enumerate(zip(seen.vectors, seen.pictures, strict=True)):
-        luma, contrast, sharpness = picture
-        statistics = gathered.add(vector, (luma, contrast, sharpness))
+        statistics = gathered.add(vector, partial(np.asarray, picture))
         if statistics is None:
             continue
         excess = excesses(statistics, reference, same_size=same_size)

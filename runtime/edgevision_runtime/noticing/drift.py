@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Result
 from edgevision_runtime.noticing.picture import measure_picture
-from edgevision_runtime.noticing.reference import CONTRAST, EMBEDDING, LUMA, OCCUPANCY, SHARPNESS, STATISTICS
+from edgevision_runtime.noticing.reference import (
+    COLOUR,
+    CONTRAST,
+    EMBEDDING,
+    LAYOUT,
+    LUMA,
+    OCCUPANCY,
+    SHARPNESS,
+    STATISTICS,
+)
 from edgevision_runtime.noticing.window import Window, excesses
 
 if TYPE_CHECKING:
@@ -20,6 +29,12 @@ if TYPE_CHECKING:
 
 IN_A_ROW = 2  # windows that begin or end a drift
 ON_TIME = 0.9  # of the time between two frames: they come not quite regularly
+SAID = {
+    EMBEDDING: "the network sees another scene",
+    OCCUPANCY: "the scenes come in another mixture",
+    COLOUR: "the colours of the pictures are others",
+    LAYOUT: "light and dark lie elsewhere in the pictures: was the camera moved or covered?",
+}
 BACK, END_OF_RUN, OTHER_MODEL = "back to the reference", "end of run", "other model"
 
 
@@ -103,7 +118,7 @@ class _Watched:
         elif is_paced and elapsed_s < ON_TIME * (self._reference.every_s or 0.0):
             return []
         self._taken_s = result.frame.captured_s
-        statistics = self._window.add(vector, measure_picture(result.frame.image))
+        statistics = self._window.add(vector, lambda: measure_picture(result.frame.image))
         return [] if statistics is None else self._judge(statistics, result)
 
     def end(self, reason: str, at: float) -> list[Event]:
@@ -117,12 +132,12 @@ class _Watched:
         change = self._alarm.step(excess)
         if change == BEGAN:
             self._began_at, name = result.captured_at, self._alarm.name
-            value = float(statistics[STATISTICS.index(name)])
+            away = sorted((which for which in excess if excess[which] > 1), key=lambda which: -excess[which])
             detail = {
                 "times_threshold": round(excess[name], 2),
                 "statistics": {which: round(share, 2) for which, share in excess.items()},
                 "window": self._reference.window,
-                "reason": in_words(name, value),
+                "reason": "; ".join(in_words(which, float(statistics[STATISTICS.index(which)])) for which in away),
             }
             events.append(Event("drift", name, BEGAN, self._camera, result.captured_at, detail, result))
         elif change == ENDED:
@@ -155,5 +170,5 @@ def in_words(name: str, value: float) -> str:
     if name == LUMA:
         return f"the pictures are {abs(value):.0f} grey levels {'lighter' if value > 0 else 'darker'}"
     if name in (CONTRAST, SHARPNESS):
-        return f"the {name} of the pictures is {math.exp(value):.2f} times that of the site"
-    return {EMBEDDING: "the network sees another scene", OCCUPANCY: "the scenes come in another mixture"}[name]
+        return f"their {name} is {math.exp(value):.2f} times the site's"
+    return SAID[name]

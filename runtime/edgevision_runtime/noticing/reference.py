@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevision_runtime.errors import BundleError, ModelError, UsageError
+from edgevision_runtime.noticing.picture import DESCRIBED
 
 if TYPE_CHECKING:
     from edgevision_runtime.bundle import Bundle
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 SCHEMA = "edgevision.drift/1"
 MEMBER = "reference/drift.json"
 EMBEDDING, OCCUPANCY, LUMA, CONTRAST, SHARPNESS = "embedding", "occupancy", "luma", "contrast", "sharpness"
-STATISTICS = (EMBEDDING, OCCUPANCY, LUMA, CONTRAST, SHARPNESS)  # in this order wherever they stand together
+COLOUR, LAYOUT = "colour", "layout"
+STATISTICS = (EMBEDDING, OCCUPANCY, LUMA, CONTRAST, SHARPNESS, COLOUR, LAYOUT)  # in this order wherever they meet
 DIGITS = 7  # of a number in the file: what float32 has
 
 
@@ -34,8 +36,8 @@ class DriftReference:
     precision: Tensor  # float64 (k, k), inverse of their covariance
     centroids: Tensor  # float64 (c, k), rows of length 1
     shares: Tensor  # float64 (c,), of the frames that are nearest to each; they sum to 1
-    picture: Tensor  # float64 (3,): mean luma, log contrast, log sharpness
-    thresholds: Tensor  # float64 (5,), of STATISTICS: T², chi², |luma|, |log contrast|, |log sharpness|
+    picture: Tensor  # float64 (21,), mean of `describe_pictures`
+    thresholds: Tensor  # float64 (7,), of STATISTICS, as `measure_window` gives them
     false_alarm_rate: float  # share of windows of the same site that go beyond any of them
     fitted_on: dict[str, Any]  # for people: source, frames, blocks
 
@@ -143,7 +145,7 @@ def _check(reference: DriftReference) -> None:
         "mean": (reference.mean, (*size,)),
         "precision": (reference.precision, (*size, *size)),
         "centroids": (reference.centroids, (*groups, *size)),
-        "picture": (reference.picture, (3,)),
+        "picture": (reference.picture, (DESCRIBED,)),
     }
     for name, (array, shape) in shapes.items():
         if array.shape != shape or len(size) != 1 or not np.isfinite(array).all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edgevision.discovery.whitening import normalized
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cli import edgevision_runtime
 from edgevision_runtime.errors import DataError, Inconclusive, ModelError, UsageError
+from edgevision_runtime.noticing.picture import MEASURED
 from edgevision_runtime.noticing.reference import read_reference
 from tests.edgevision_runtime import networks
 
@@ -33,7 +35,27 @@ def site(seed: int, frames: int = 640, persistence: float = 0.95) -> Seen:
         rows.append(state)
     wander = np.array(rows)
     vectors = normalized(home + 0.05 * wander[:, :8])
-    return Seen(vectors, np.array([120.0, 3.5, 2.5]) + wander[:, 8:] * [3, 0.02, 0.03], (640, 480), 0.1)
+    pictures = np.array([120.0, 3.5, 2.5]) + wander[:, 8:] * [3, 0.02, 0.03]
+    grid = np.linspace(80, 160, MEASURED - 3) + 3 * wander[:, 8:9]
+    return Seen(vectors, np.hstack([pictures, grid]), (640, 480), 0.1)
+
+
+def picture_plus(seen: Seen, change: Sequence[float]) -> Seen:
+    """The same with something added to the first numbers of each picture."""
+    return seen._replace(pictures=seen.pictures + np.pad(np.array(change), (0, MEASURED - len(change))))
+
+
+def with_less_blue(seen: Seen) -> Seen:
+    """The same with a third of the blue gone."""
+    pictures = seen.pictures.copy()
+    pictures[:, 3::3] *= 2 / 3
+    return seen._replace(pictures=pictures)
+
+
+def upside_down(seen: Seen) -> Seen:
+    """The same with the cells of the grid in the other order."""
+    grid = seen.pictures[:, 3:].reshape(-1, 16, 3)[:, ::-1]
+    return seen._replace(pictures=np.hstack([seen.pictures[:, :3], grid.reshape(len(grid), -1)]))
 
 
 def test_windows_of_the_same_site_are_seldom_away_although_frames_hang_together() -> None:
@@ -59,9 +81,11 @@ def test_thresholds_of_shuffled_frames_would_have_been_too_low() -> None:
     ("name", "change"),
     [
         ("embedding", lambda seen: seen._replace(vectors=normalized(seen.vectors + np.float32([0.5] + [0] * 7)))),
-        ("luma", lambda seen: seen._replace(pictures=seen.pictures - [60, 0, 0])),
-        ("contrast", lambda seen: seen._replace(pictures=seen.pictures - [0, 0.7, 0])),
-        ("sharpness", lambda seen: seen._replace(pictures=seen.pictures - [0, 0, 1.0])),
+        ("luma", lambda seen: picture_plus(seen, [-60])),
+        ("contrast", lambda seen: picture_plus(seen, [0, -0.7])),
+        ("sharpness", lambda seen: picture_plus(seen, [0, 0, -1])),
+        ("colour", with_less_blue),
+        ("layout", upside_down),
     ],
 )
 def test_a_fault_is_found_in_every_window_and_called_by_its_name(name: str, change: object) -> None:
@@ -81,7 +105,7 @@ def test_too_few_frames_for_a_reference_are_refused_with_the_number() -> None:
 def test_frames_of_another_size_are_not_judged_by_their_sharpness() -> None:
     reference = fit_reference(site(1), "s", PLAN, "yard")
     blurred = site(2, 64)._replace(size=(320, 240))
-    blurred = blurred._replace(pictures=blurred.pictures - [0, 0, 1.0])
+    blurred = picture_plus(blurred, [0, 0, -1])
 
     found = check_frames(blurred, reference)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgevision_runtime.messages import Result
-from edgevision_runtime.noticing.picture import measure_picture
+from edgevision_runtime.noticing.picture import describe_pictures, measure_picture
 from edgevision_runtime.noticing.reference import DriftReference
 from edgevision_runtime.types import Frame
 from tests.edgevision_runtime.sinks.messages import NOON, result
@@ -28,8 +28,8 @@ def reference(**changed: Any) -> DriftReference:
         precision=np.diag([100.0, 100.0]),
         centroids=np.array([[1.0, 0.0], [0.0, 1.0]]),
         shares=np.array([0.75, 0.25]),
-        picture=np.array(measure_picture(USUAL)),
-        thresholds=np.array([20.0, 15.0, 10.0, 0.2, 0.3]),
+        picture=describe_pictures(measure_picture(USUAL)[None])[0],
+        thresholds=np.array([20.0, 15.0, 10.0, 0.2, 0.3, 0.2, 2.0]),
         false_alarm_rate=0.01,
         fitted_on={"source": "yard.mp4", "frames": 1000, "blocks": 10},
     )

@@ -34,7 +34,10 @@ def test_a_camera_that_goes_dark_is_told_once_and_again_when_it_is_light() -> No
     assert (began.at, ended.at) == (NOON + 15, NOON + 27)
     assert began.kind == "drift"
     assert began.camera == "gate"
-    assert began.detail["reason"] == "the pictures are 50 grey levels darker"
+    assert began.detail["reason"] == (
+        "the pictures are 50 grey levels darker; their contrast is 0.52 times the site's; "
+        "their sharpness is 0.51 times the site's"
+    )
     assert began.detail["times_threshold"] == pytest.approx(5.0)
     assert began.detail["statistics"]["embedding"] == 0.0
     assert began.result is not None
