@@ -27,6 +27,7 @@ BUNDLE = click.option("--bundle", "bundle_path", required=True, type=click.Path(
 EVERY = click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
                      help="Between the frames of videos.")  # fmt: skip
 SHOWN = 20  # windows
+SHORT_S = 3600.0  # a recording that has not seen how a site changes
 
 
 @click.group(cls=SuggestingGroup, epilog=EPILOG)
@@ -66,8 +67,13 @@ def fit(console: Console, data: str, bundle_path: Path, output: Path, force: boo
     _write(console, output, bundle, reference, force=force)
     facts = reference.fitted_on
     thresholds = reference.to_json()["thresholds"]
-    lines = [f"{facts['frames']} frames in {facts['blocks']} blocks; a window of {reference.window} is away beyond"]
+    lines = [
+        f"{facts['frames']} frames in {facts['blocks']} blocks; at most {plan.false_alarm_rate:.1%} of the site's own "
+        f"windows of {reference.window} frames are expected beyond any of"
+    ]
     lines += [f"  {name:<10} {_threshold_in_words(name, value)}" for name, value in thresholds.items()]
+    if reference.every_s is not None and (lasted_s := reference.every_s * facts["frames"]) < SHORT_S:
+        console.warn(f"{lasted_s:.0f} s of a site: other light, and other times of the day, will be told as drift")
     document = {**facts, "unreadable": len(unreadable), "window": reference.window, "thresholds": thresholds}
     console.result("\n".join(lines), document)
     given_reference = "" if output.suffix == ".evb" else f" --reference {output}"
@@ -78,8 +84,8 @@ def fit(console: Console, data: str, bundle_path: Path, output: Path, force: boo
 @drift.command()
 @click.argument("data")
 @BUNDLE
-@click.option("--reference", "reference_path", type=click.Path(path_type=Path), metavar="FILE.json",
-              help="The site's reference. [default: the one in the bundle]")  # fmt: skip
+@click.option("--reference", "reference_path", type=click.Path(path_type=Path), metavar="FILE",
+              help="The site's reference: .json, or a bundle that has it. [default: the one in the bundle]")  # fmt: skip
 @EVERY
 @report_option
 @console_options
@@ -115,12 +121,14 @@ def check(
 
 def _reference(bundle: Bundle, path: Path | None) -> DriftReference:
     from edgevision.discovery.bundle_backbone import facts_of
+    from edgevision_runtime.bundle import Bundle
     from edgevision_runtime.noticing.reference import read_reference, read_reference_file
 
-    reference = read_reference(bundle) if path is None else read_reference_file(path)
+    holder = bundle if path is None else Bundle.open(path) if path.suffix == ".evb" else None
+    reference = read_reference_file(path) if path is not None and holder is None else read_reference(holder or bundle)
     if reference is None:
         raise UsageError(
-            f"{bundle.path} has no reference",
+            f"{path or bundle.path} has no reference",
             expected="a bundle of `edgevision drift fit`, or --reference FILE.json",
         )
     own = facts_of(bundle).fingerprint

@@ -119,7 +119,7 @@ def fit_reference(seen: Seen, space: str, plan: FitPlan, source: str) -> DriftRe
     fewest = FEWEST_BLOCKS * plan.window
     if len(seen.vectors) < fewest:
         raise DataError(
-            f"{source}: {len(seen.vectors)} frames",
+            f"{source}: too few frames, {len(seen.vectors)}",
             expected=f"{fewest} or more, as they came from the camera; hours are better than minutes",
         )
     whole = _summed_up(seen, plan, space)

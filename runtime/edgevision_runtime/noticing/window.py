@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from edgevision_runtime.noticing.reference import DriftReference
     from edgevision_runtime.types import Tensor
 
-PICTURE_EVERY = 4  # frames of a window: the light of those between is the same
+PICTURE_EVERY = 8  # frames of a window: the light of those between is the same
 
 
 def measure_window(vectors: Tensor, pictures: Tensor, reference: DriftReference) -> Tensor:
     """The statistics of a window, float64 (7,), as STATISTICS; luma, contrast and sharpness are signed.
 
-    `vectors` is float32 (n, k), `pictures` float64 (m, 51) of `measure_picture`, of each fourth frame.
+    `vectors` is float32 (n, k), `pictures` float64 (m, 51) of `measure_picture`, of each eighth frame.
     """
     count = len(vectors)
     away = vectors.mean(axis=0, dtype=np.float64) - reference.mean

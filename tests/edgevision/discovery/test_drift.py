@@ -98,7 +98,7 @@ def test_a_fault_is_found_in_every_window_and_called_by_its_name(name: str, chan
 
 
 def test_too_few_frames_for_a_reference_are_refused_with_the_number() -> None:
-    with pytest.raises(DataError, match="63 frames; expected 64 or more, as they came"):
+    with pytest.raises(DataError, match="too few frames, 63; expected 64 or more, as they came"):
         fit_reference(site(1, 63), "s", PLAN, "yard")
 
 
@@ -174,9 +174,10 @@ def test_a_reference_may_stand_alone(embedding_bundle: Bundle, fitted: Path, tmp
 
     fit = run("drift", "fit", data, "--bundle", embedding_bundle.path, "-o", path, "--window", "16")
     checked = run("drift", "check", data, "--bundle", embedding_bundle.path, "--reference", path)
+    in_bundle = run("drift", "check", data, "--bundle", embedding_bundle.path, "--reference", fitted)
 
     assert fit.exception is None
-    assert checked.return_value == 0
+    assert (checked.return_value, in_bundle.return_value) == (0, 0)
     inside = read_reference(Bundle.open(fitted))
     assert json.loads(path.read_text()) == inside.to_json()
 
@@ -192,8 +193,9 @@ def test_what_cannot_be_is_one_line(
     asked = {
         ("fit", few, "--bundle", colour_bundle.path, "-o", tmp_path / "a.evb"): (ModelError, "has no embedding"),
         ("fit", few, "--bundle", embedding_bundle.path, "-o", tmp_path / "a.txt"): (UsageError, "is neither"),
-        ("fit", few, "--bundle", embedding_bundle.path, "-o", tmp_path / "a.evb"): (DataError, "20 frames"),
+        ("fit", few, "--bundle", embedding_bundle.path, "-o", tmp_path / "a.evb"): (DataError, "too few frames, 20"),
         ("check", few, "--bundle", embedding_bundle.path): (UsageError, "has no reference"),
+        ("check", few, "--bundle", fitted, "--reference", colour_bundle.path): (UsageError, "has no reference"),
         ("check", few, "--bundle", fitted): (Inconclusive, "20 frames; expected 32 or more"),
         ("check", few, "--bundle", fitted, "--reference", other): (UsageError, "of another space"),
     }
