@@ -16,6 +16,7 @@ import json
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -124,13 +125,12 @@ def _street(bundle: Bundle, seeds: Sequence[int]) -> list[dict[str, Any]]:
 def _constructed(bundle: Bundle, seeds: Sequence[int]) -> list[dict[str, Any]]:
     found = []
     for seed in seeds:
-        clean = _seen(bundle, _site(seed, FITTED + JUDGED))
-        fit = clean.part(slice(FITTED))
+        site = _site(seed, FITTED + JUDGED)
+        fit = _seen(bundle, islice(site, FITTED))
+        later = list(site)
         reference = fit_reference(fit, bundle.embedding.fingerprint, FitPlan(seed=seed), "site")  # type: ignore[union-attr]
-        faulty = {
-            name: _seen(bundle, _with(fault, _last(_site(seed, FITTED + JUDGED)))) for name, fault in FAULTS.items()
-        }
-        found.append(_judged(reference, clean.part(slice(FITTED, None)), faulty))
+        faulty = {name: _seen(bundle, _with(fault, later)) for name, fault in FAULTS.items()}
+        found.append(_judged(reference, _seen(bundle, later), faulty))
     return found
 
 
@@ -172,10 +172,6 @@ def _frames(path: str) -> Iterator[Image]:
     video = cv2.VideoCapture(path)
     while (read := video.read())[0]:
         yield read[1]
-
-
-def _last(frames: Iterator[Image]) -> Iterator[Image]:
-    return (frame for number, frame in enumerate(frames) if number >= FITTED)
 
 
 def _site(seed: int, count: int) -> Iterator[Image]:

@@ -85,7 +85,7 @@ def fit(console: Console, data: str, bundle_path: Path, output: Path, force: boo
 @click.argument("data")
 @BUNDLE
 @click.option("--reference", "reference_path", type=click.Path(path_type=Path), metavar="FILE",
-              help="The site's reference: .json, or a bundle that has it. [default: the one in the bundle]")  # fmt: skip
+              help="A reference (.json), or a bundle that has one. [default: that of --bundle]")  # fmt: skip
 @EVERY
 @report_option
 @console_options

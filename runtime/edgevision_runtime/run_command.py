@@ -79,6 +79,8 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
             if not quiet:
                 _summarize(opened, time.monotonic() - started_s)
         opened.late_check.finish(waits=not stop.is_set())
+    if not quiet:
+        _tell_saved(opened)
     if options["report"] is not None:
         _write_report(options["report"], bundle_path, opened, started)
     for what in (what for channel in opened.channels for what in channel.camera.unreadable):
@@ -119,6 +121,13 @@ def _introduce(opened: Run) -> None:
     )
     sources = ", ".join(f"source {channel.status.source}, policy {channel.policy}" for channel in opened.channels)
     click.echo(f"{models}, {sources}", err=True)
+
+
+def _tell_saved(opened: Run) -> None:
+    """After the sinks have written what they still had."""
+    for sink in opened.status.sinks:
+        if sink.saved is not None:
+            click.echo(f"{sink.name}: {sink.saved} frame{'' if sink.saved == 1 else 's'} saved", err=True)
 
 
 def _write_report(path: Path, bundle_path: Path, opened: Run, started: float) -> None:

@@ -170,5 +170,5 @@ def in_words(name: str, value: float) -> str:
     if name == LUMA:
         return f"the pictures are {abs(value):.0f} grey levels {'lighter' if value > 0 else 'darker'}"
     if name in (CONTRAST, SHARPNESS):
-        return f"their {name} is {math.exp(value):.2f} times the site's"
+        return f"{name} is {math.exp(value):.2f} times the site's"
     return SAID[name]

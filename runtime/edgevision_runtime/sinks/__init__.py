@@ -83,6 +83,13 @@ class ObservingSink(Protocol):
         ...
 
 
+@runtime_checkable
+class ChoosingSink(Protocol):
+    """A sink that keeps some of the frames it is given."""
+
+    saved: int  # frames that it kept
+
+
 class SinkKind(NamedTuple):
     """Who implements a kind of sink, and what may stand after its colon."""
 

@@ -23,6 +23,7 @@ from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Message, Result
 from edgevision_runtime.sinks import (
     AttendedSink,
+    ChoosingSink,
     HoldingSink,
     MessageRefused,
     ObservingSink,
@@ -91,6 +92,11 @@ class QueuedSink:
     def dropped(self) -> int:
         """Messages that were not and will not be written."""
         return self._dropped + (self._sink.lost if isinstance(self._sink, HoldingSink) else 0)
+
+    @property
+    def saved(self) -> int | None:
+        """Frames that were kept; None: the sink does not choose."""
+        return self._sink.saved if isinstance(self._sink, ChoosingSink) else None
 
     def write(self, result: Result) -> None:
         """Take one result; waits for room only where nothing may be lost."""

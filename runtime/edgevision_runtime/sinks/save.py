@@ -78,6 +78,7 @@ class SaveSink:
         assert target is not None
         self._wishes = parse_wishes(target, setup)
         opencv()
+        self.saved = 0  # frames
         self._slugs = Slugs(setup.cameras)
         self._annotate = Annotator()
         self._saved_s: dict[tuple[str, str], float] = {}  # capture of the last one of a camera and model
@@ -137,6 +138,7 @@ class SaveSink:
         }
         content = json.dumps(document, indent=1).encode() + b"\n"
         self._frames.add(picture, self._encode(image), content)
+        self.saved += 1
         if self._wishes.when == DIVERSE:
             self._diversity.keep(stem, result)
         self._saved_s[key] = captured_s

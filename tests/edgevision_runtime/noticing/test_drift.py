@@ -35,8 +35,7 @@ def test_a_camera_that_goes_dark_is_told_once_and_again_when_it_is_light() -> No
     assert began.kind == "drift"
     assert began.camera == "gate"
     assert began.detail["reason"] == (
-        "the pictures are 50 grey levels darker; their contrast is 0.52 times the site's; "
-        "their sharpness is 0.51 times the site's"
+        "the pictures are 50 grey levels darker; contrast is 0.52 times the site's; sharpness is 0.51 times the site's"
     )
     assert began.detail["times_threshold"] == pytest.approx(5.0)
     assert began.detail["statistics"]["embedding"] == 0.0

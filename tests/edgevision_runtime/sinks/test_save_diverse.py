@@ -112,9 +112,10 @@ def test_run_keeps_one_frame_of_each_scene_with_and_without_events(
     kept = tmp_path / "kept"
     command = ["run", str(embedding_bundle.path), "--source", str(scenes), "--select-diverse", "--sink", f"save:{kept}"]
 
-    ended = CliRunner().invoke(edgevision_runtime, [*command, *events, "-q"], standalone_mode=False)
+    ended = CliRunner().invoke(edgevision_runtime, [*command, *events], standalone_mode=False)
 
     assert ended.exception is None
+    assert ended.stderr.endswith("save: 3 frames saved\n")
     documents = [json.loads(path.read_text()) for path in sorted(kept.rglob("*.json"))]
     assert [document["result"]["label"] for document in documents] == ["red", "green", "blue"]
     assert documents[0]["embedding"]["space"] == "a" * 64
