@@ -2,8 +2,9 @@
 
 Each block of the recording is judged by what the others say (cross-fitting), so that a threshold knows how far windows
 of another time lie. It is a prediction bound for a further window: mean and deviation of the statistic over the blocks'
-windows, Student's t with as many degrees of freedom as there are blocks less one; of T² and χ² their logarithms. Never
-below the windows that were seen, nor below what no model minds.
+windows, Student's t with as many degrees of freedom as there are blocks less one; of T² and χ² their logarithms, of
+luma, contrast and sharpness either way from the site's. Never below the windows that were seen, nor below what no model
+minds.
 """
 
 from __future__ import annotations
@@ -51,7 +52,6 @@ TOO_SMALL = {  # to matter to anybody
     COLOUR: float(np.log(1.1)),
     LAYOUT: 0.15,
 }
-LOGARITHMIC = 2  # statistics, of the first, that are judged by their logarithm
 
 
 class Seen(NamedTuple):
@@ -202,14 +202,15 @@ def _thresholds(found: list[Floats], false_alarm_rate: float) -> Floats:
     share = false_alarm_rate / len(STATISTICS)
     windows = np.concatenate(found)
     widened = np.sqrt(1 + 1 / len(found))
-    logarithms = np.log(windows[:, :LOGARITHMIC] + 1)
     one_sided = student.ppf(1 - share, len(found) - 1) * widened
-    away = np.exp(logarithms.mean(axis=0) + one_sided * logarithms.std(axis=0)) - 1
-    signed = windows[:, LOGARITHMIC:]
     two_sided = student.ppf(1 - share / 2, len(found) - 1) * widened
-    apart = np.maximum(two_sided * np.sqrt((signed**2).mean(axis=0)), list(TOO_SMALL.values()))
+    logarithms, signed, distances = np.split(np.c_[np.log(windows[:, :2] + 1), windows[:, 2:]], (2, 5), axis=1)
+    away = np.exp(logarithms.mean(axis=0) + one_sided * logarithms.std(axis=0)) - 1
+    apart = two_sided * np.sqrt((signed**2).mean(axis=0))
+    distant = distances.mean(axis=0) + one_sided * distances.std(axis=0)
     seen = np.quantile(np.abs(windows), 1 - share, axis=0)
-    thresholds: Floats = np.maximum(np.concatenate([away, apart]), seen)
+    least = np.array([0.0, 0.0, *TOO_SMALL.values()])
+    thresholds: Floats = np.maximum(np.maximum(np.concatenate([away, apart, distant]), seen), least)
     return thresholds
 
 
