@@ -34,7 +34,7 @@ cluster_options = (
     click.option("--model", metavar="RUN|NAME", help="What looks at the pictures, as of embed. [default: hog]"),
     *embed_options[1:],
     click.option("--scan", is_flag=True, help="Train the run's network on until neighbours share one of k clusters."),
-    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 600 steps, at least 15 epochs]"),
+    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 400 steps, at least 8 epochs]"),
     click.option("--truth", "has_truth", is_flag=True,
                  help="Then judge by the names of the class folders; clusters stay as they are."),
     click.option("--truth-csv", type=click.Path(path_type=Path, exists=True, dir_okay=False),
