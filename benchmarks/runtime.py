@@ -56,14 +56,14 @@ FIGURES = (
     _loop("float32 720p", "classification", "float32 720p", "ours", 1.13),
     # of the small network, where 20 µs are not lost in the noise
     Figure("own overhead µs", "classification", ("small int8 720p", "own_overhead_us"), 40.0),
-    _loop("segmentation 720p", "segmentation", "deeplab3 int8.tflite", "ours", 1.07),
-    _loop("segmentation 720p with overlay", "segmentation", "deeplab3 int8.tflite", "ours with overlay", 1.15),
-    _loop(
-        "segmentation 720p with overlay of an object", "segmentation", "deeplab3 int8.tflite",
-        "ours with overlay of an object", 1.15,
+    *(
+        _loop(f"segmentation 720p{which}{how}", "segmentation", f"{network} int8.tflite", f"ours{how}", goal)
+        for which, network in (("", "deeplab3-full"), (", half width", "deeplab3"))
+        for how, goal in (("", 1.07), (" with overlay", 1.15), (" with overlay of an object", 1.15))
     ),
-    Figure("process start", "start", ("wall",), 1.15),
-    Figure("process start, both with one OpenBLAS thread", "start", ("wall_against_one_openblas_thread",), 1.15),
+    Figure("process start, CPU time", "start", ("cpu",), 1.15),
+    Figure("process start, wall time", "start", ("wall",), 1.15),
+    Figure("process start, wall time, both with one OpenBLAS thread", "start", ("wall_tuned",), 1.15),
     Figure("RSS more MB", "start", ("rss_more_mb",), 10.0),
     Figure("RSS of a further camera less its buffers MB", "camera", ("less_buffers_mb",), 2.0),
     Figure("installed size", "installed", ("ratio",), 1.05),

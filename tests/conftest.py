@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,35 @@ def walked(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo
         own_images="a folder for each class",
     )
     return run_demo(recipe, tmp_path_factory.mktemp("walk") / "demo", run_verb, print)
+
+
+@pytest.fixture(scope="session")
+def embedding_content(colour_content: BundleContent) -> BundleContent:
+    """The ONNX network with its means as features; whitened, they are red, green and blue less a medium grey."""
+    import io
+
+    import numpy as np
+
+    from edgevision_runtime.types import EmbeddingOutput, TensorSpec
+
+    buffer = io.BytesIO()
+    grey = networks.GAIN * 110 / 255
+    np.save(buffer, np.vstack([np.eye(3), np.full((1, 3), -grey)]).astype(np.float32))
+    plain = networks.variant("models/float32.onnx", "onnx", "image", "probabilities")
+    variant = plain._replace(outputs=(*plain.outputs, TensorSpec("means", (1, 3), "float32")))
+    return replace(
+        colour_content,
+        models=((variant, networks.strongest_colour_onnx(with_means=True)),),
+        default_variants={"onnx": "float32.onnx"},
+        extra={"reference/whitening.npy": buffer.getvalue()},
+        embedding=EmbeddingOutput(1, 3, "a" * 64, "b" * 64, "reference/whitening.npy"),
+    )
+
+
+@pytest.fixture
+def embedding_bundle(embedding_content: BundleContent, tmp_path: Path) -> Bundle:
+    """A draft bundle whose frames have an embedding."""
+    return write_bundle(tmp_path / "embedding.evb", embedding_content)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ OURS = {
     "small": Network("mobilenet_v1", 96, 2, 0.25),
     "deeplab": Network("deeplab_mobilenet_v2", 512, 21, 0.5),
     "deeplab3": Network("deeplab_mobilenet_v2", 512, 3, 0.5),
+    "deeplab3-full": Network("deeplab_mobilenet_v2", 512, 3, 1.0),  # the width that `train` takes by default
 }
 
 

@@ -28,6 +28,7 @@ class Difference:
 
     largest: float  # |converted - source|, over all samples and outputs
     share: float  # the same as a share of the source's largest output: what float rounding is relative to
+    by_output: tuple[float, ...]  # `largest` of each output
 
 
 def pick(samples: Sequence[Tensor]) -> list[Tensor]:
@@ -53,7 +54,7 @@ def compare(reference: Sequence[Outputs], converted: Sequence[Outputs]) -> Diffe
     Raises:
         ModelError: different numbers or shapes of outputs, or values that are not finite.
     """
-    largest = share = 0.0
+    by_output, share = [], 0.0
     for position in range(len(reference[0])):
         wanted = np.stack([outputs[position] for outputs in reference])
         if any(len(outputs) != len(reference[0]) for outputs in converted):
@@ -67,8 +68,9 @@ def compare(reference: Sequence[Outputs], converted: Sequence[Outputs]) -> Diffe
             raise ModelError(f"output {position} of the converted model is not finite on a real sample")
         difference = float(np.abs(wanted - got).max())
         magnitude = float(np.abs(wanted).max()) or 1.0
-        largest, share = max(largest, difference), max(share, difference / magnitude)
-    return Difference(largest, share)
+        by_output.append(difference)
+        share = max(share, difference / magnitude)
+    return Difference(max(by_output), share, tuple(by_output))
 
 
 def require(name: str, difference: Difference, tolerance: float) -> None:

@@ -148,6 +148,9 @@ class _Judge:
         if self._is_softmax():
             agreement.require_probabilities(variant.name, outputs, _step(facts))
         self.entries[variant.name] = _entry(facts, difference, tolerance, notes)
+        if bench.plan.facts.postprocess is not None:  # of what is answered, not of features that stand beside it
+            answer = bench.plan.facts.postprocess.output
+            self.entries[variant.name]["difference"] = difference.by_output[answer]
         return ConvertedModel(variant, data, notes)
 
     def _is_softmax(self) -> bool:

@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "bench": Verb("edgevision.cli.prove", "bench", "Measure load, latency, memory and size.", "prove"),
     "pack": Verb("edgevision.cli.ship", "pack", "Add golden vectors, model card and evidence.", "ship"),
     "sign": Verb("edgevision.cli.ship", "sign", "Sign a bundle with an Ed25519 key.", "ship"),
+    "drift": Verb("edgevision.cli.drift", "drift", "Learn what a site looks like, and notice a change.", "prove"),
     "run": Verb("edgevision_runtime.cli", "run", "Classify or segment a stream of frames.", "act"),
     "selftest": Verb("edgevision_runtime.cli", "selftest", "Re-prove a bundle's golden vectors here.", "act"),
 }

@@ -32,6 +32,7 @@ HTML = click.option("--html", type=click.Path(path_type=Path, dir_okay=False), h
 @click.option("--reference", default="float32", show_default=True, help="Precision or variant to compare with.")
 @click.option("--max-drop", default=0.01, show_default=True, help="Most that the metric may lose, as a share.")
 @click.option("--min-agreement", default=0.95, show_default=True, help="Least share of equal answers.")
+@click.option("--min-embedding-cosine", type=float, help="Least mean cosine to the float embedding. [not judged]")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML.")
 @HTML
 @ENGINE
@@ -54,7 +55,7 @@ def verify(console: Console, bundle_path: Path, **options: Any) -> int:
 
     watch = Stopwatch()
     bundle, device = Bundle.open(bundle_path), _board(options["device"])
-    gate = ("reference", "max_drop", "min_agreement", "threads", "seed")
+    gate = ("reference", "max_drop", "min_agreement", "min_embedding_cosine", "threads", "seed")
     plan = VerifyPlan(**{name: options[name] for name in gate}, engines=options["engines"] or None)
     images = open_images(options["data"], split=options["split"], splits=options["splits"])
     with console.progress(len(images.samples), f"verifying {bundle.name}") as advance:

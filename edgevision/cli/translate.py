@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,13 @@ from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edgevision.packing.calibration_images import CalibrationImages
+    from edgevision.packing.embedding import EmbeddingDraft
     from edgevision.packing.source_model import SourceModel
     from edgevision_converters.plan import Conversion
     from edgevision_runtime.bundle import Bundle
 
 CALIBRATED = ("int8", "int16x8")
+NEAR = 0.99  # cosine to the float embedding, from which on they may be mixed without a thought
 FEW_IMAGES = 30  # a choice: fewer show too little of what a camera will see
 
 
@@ -52,6 +54,7 @@ FEW_IMAGES = 30  # a choice: fewer show too little of what a camera will see
     help="Input and output of int8 .tflite files.",
 )
 @click.option("--batch", type=click.Choice(["1", "dynamic"]), default="1", show_default=True)
+@click.option("--with-embedding", is_flag=True, help="Frames get an embedding too: a second output. Of runs only.")
 @click.option("--name", help="Name of the bundle; default: that of the run or file.")
 @click.option("--version", "version", default="0.1.0", show_default=True, help="Semantic version of the bundle.")
 @statement_options
@@ -79,9 +82,13 @@ def convert(console: Console, source: Path, output: Path, force: bool, report: P
         force=force,
     )
     model = open_source_model(source, statement_of(options))
+    _check_has_head(source, model, options["with_embedding"])
     images = _images(console, model, plan.precisions, options)
-    with _progress(console) as on_progress:
-        bundle, conversion = make_draft(output, model, plan, images, on_progress)
+    with (
+        _second_output(source, model, images, options["with_embedding"]) as (extended, embedding),
+        _progress(console) as on_progress,
+    ):
+        bundle, conversion = make_draft(output, extended, plan, images, on_progress, embedding)
     _show(console, bundle, conversion)
     if report is not None:
         _envelope(watch, source, bundle, conversion).write(report)
@@ -94,6 +101,29 @@ def bundle_name(source: Path) -> str:
     """A bundle name from a file name: lower case, other characters as dashes."""
     kept = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "-" for c in source.resolve().stem.lower())
     return kept.strip("._-")[:63] or "model"
+
+
+def _check_has_head(source: Path, model: SourceModel, wants_embedding: bool) -> None:
+    """Only a run can be given a second output, and a run that learned without labels has no first one."""
+    if wants_embedding and model.is_foreign:
+        raise UsageError(f"--with-embedding of {source}", expected="a run directory, whose layers are known")
+    if model.spec.task == "embed" and not wants_embedding:
+        raise UsageError(
+            f"{source} learned without labels and has no head",
+            expected="--with-embedding, for frames that are told apart without names",
+            hint=f"or learn names on top of it: edgevision train DATA --weights {source} -o runs/NAME",
+        )
+
+
+def _second_output(
+    source: Path, model: SourceModel, images: CalibrationImages, is_wanted: bool
+) -> AbstractContextManager[tuple[SourceModel, EmbeddingDraft | None]]:
+    """The source as it is, or with an embedding beside its head."""
+    if not is_wanted:
+        return nullcontext((model, None))
+    from edgevision.discovery.second_output import with_embedding
+
+    return with_embedding(model, source, images.tensors)
 
 
 def _images(
@@ -148,21 +178,28 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
 def _show(console: Console, bundle: Bundle, conversion: Conversion) -> None:
     rows, documents = [], []
+    embedded = conversion.report.get("embedding", {})
     for model in conversion.models:
         variant = model.variant
         difference = conversion.reference_difference.get(variant.name)
         shown = "" if difference is None else f"{difference:.2g}"
-        rows.append(
-            [variant.name, f"{len(model.data) / 1e3:.1f}", variant.inputs[0].dtype, shown, len(variant.operators)]
-        )
-        documents.append({"variant": variant.name, "size_bytes": len(model.data), "difference": difference})
+        parity = embedded.get(variant.name)
+        near = [] if parity is None else [f"{parity['cosine_mean']:.4f}"]
+        size = f"{len(model.data) / 1e3:.1f}"
+        rows.append([variant.name, size, variant.inputs[0].dtype, shown, len(variant.operators), *near])
+        document = {"variant": variant.name, "size_bytes": len(model.data), "difference": difference}
+        documents.append(document if parity is None else {**document, "embedding": parity})
+        if parity is not None and parity["cosine_mean"] < NEAR:
+            console.warn(
+                f"{variant.name}: embeddings are only near the float ones (cosine {near[0]}): see docs/drift.md"
+            )
         for note in model.notes:
             console.log(f"{variant.name}: {note}")
     for skipped in conversion.skipped:
         console.warn(f"{skipped.format} {skipped.precision} was not made: {skipped.reason}")
-    headers = ["variant", "kB", "input", "max |Δ| to source", "operators"]
+    headers = ["variant", "kB", "input", "max |Δ| to source", "operators", *(["embedding cosine"] if embedded else [])]
     console.result(
-        table(headers, rows, right=(1, 3, 4)),
+        table(headers, rows, right=(1, 3, 4, 5)),
         {"path": str(bundle.path), "sha256": bundle.sha256, "variants": documents},
     )
 

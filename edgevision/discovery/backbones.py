@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.operations import Color, Resize
 
 if TYPE_CHECKING:
-    from edgevision.discovery.whitening import Vectors
+    from edgevision.discovery.whitening import Vectors, Whitening
     from edgevision_runtime.types import Image
 
 HOG_SIZE = 64  # pixels a side
@@ -43,6 +43,14 @@ class Backbone(Protocol):
         ...
 
 
+@runtime_checkable
+class SpacedBackbone(Backbone, Protocol):
+    """One whose features come with their whitening: everybody who uses it speaks of the same space."""
+
+    whitening: Whitening
+    space_fingerprint: str
+
+
 def open_backbone(text: str) -> Backbone:
     """Open what `text` names, see the module.
 
@@ -58,12 +66,16 @@ def open_backbone(text: str) -> Backbone:
 
     if (path / "run.json").is_file():
         return KerasBackbone.of_run(path)
+    if path.suffix == ".evb":
+        from edgevision.discovery.bundle_backbone import BundleBackbone
+
+        return BundleBackbone(path)
     if text in pinned_names():
         return KerasBackbone.pinned(text)
     known = (*WITHOUT_NETWORK, *pinned_names())
     raise UsageError(
         f"no backbone {text!r}",
-        expected=f"a run directory, or {' | '.join(known)}",
+        expected=f"a run directory, a bundle, or {' | '.join(known)}",
         hint=did_you_mean(text, known),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.discovery.backbones import Backbone
+from edgevision.discovery.backbones import Backbone, SpacedBackbone
 from edgevision.discovery.frames import FrameSet
 from edgevision.discovery.whitening import DIMENSION, Vectors, Whitening
 from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
@@ -118,6 +118,8 @@ def embed(
         UsageError: the space that was asked for is another backbone's.
     """
     plan = plan or EmbedPlan()
+    if isinstance(backbone, SpacedBackbone) and (plan.space is None or speaks(backbone, plan.space.space)):
+        return _in_its_own_space(frames, backbone, on_progress)
     if plan.space is not None and plan.space.space.backbone_fingerprint != backbone.fingerprint:
         raise UsageError(
             f"the space is that of {plan.space.space.backbone}, the backbone is {backbone.title}",
@@ -130,6 +132,18 @@ def embed(
         whitens = backbone.whitens and len(names) > 1
         whitening = Whitening.fit(features, plan.dimension) if whitens else Whitening.none(features.shape[1])
     space = Space.of(backbone.title, backbone.fingerprint, whitening)
+    return Embeddings(whitening(features), names, space, frames.source, whitening, str(frames.root.absolute()))
+
+
+def speaks(backbone: SpacedBackbone, space: Space) -> bool:
+    """Whether a backbone's own space is this one."""
+    return backbone.space_fingerprint == space.fingerprint
+
+
+def _in_its_own_space(frames: FrameSet, backbone: SpacedBackbone, on_progress: OnProgress) -> Embeddings:
+    names, features = _features_of(frames, backbone, on_progress)
+    whitening = backbone.whitening
+    space = Space(backbone.title, backbone.fingerprint, backbone.space_fingerprint)
     return Embeddings(whitening(features), names, space, frames.source, whitening, str(frames.root.absolute()))
 
 

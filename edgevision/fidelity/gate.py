@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevision.fidelity.embedding_parity import Parity
 from edgevision.fidelity.statistics import Estimate
 from edgevision.reports.envelope import Check, verdict
 from edgevision_runtime.engines import require_engine
@@ -18,6 +19,7 @@ class VerifyPlan:
     reference: str = "float32"  # a precision, a variant's name, or a contender's: float32 | float32.onnx | …@litert
     max_drop: float = 0.01  # of the metric, 0..1
     min_agreement: float = 0.95  # share of images (classify) or pixels (segment) on which it says the same
+    min_embedding_cosine: float | None = None  # mean over the images; None: measured, not judged
     threads: int = 1  # of each interpreter
     seed: int = 0
     engines: tuple[str, ...] | None = None  # None: all that are installed
@@ -28,6 +30,8 @@ class VerifyPlan:
             raise UsageError(f"max drop {self.max_drop}", expected="a share in 0..1, such as 0.01 for one point")
         if not 0 <= self.min_agreement <= 1:
             raise UsageError(f"min agreement {self.min_agreement}", expected="a share in 0..1, such as 0.95")
+        if self.min_embedding_cosine is not None and not 0 <= self.min_embedding_cosine <= 1:
+            raise UsageError(f"min embedding cosine {self.min_embedding_cosine}", expected="0..1, such as 0.99")
         for name in self.engines or ():
             require_engine(name)
 
@@ -61,6 +65,7 @@ class Result:
     mcnemar_p: float | None = None
     agreement: Estimate | None = None
     iou_with_reference: Estimate | None = None  # segment: mean over images
+    embedding: Parity | None = None  # with the reference's embedding; None: the bundle has none
     drift_mean: float | None = None  # classify: |score - reference's score| of the class that the reference names
     drift_p95: float | None = None
     worst: tuple[WorstImage, ...] = ()

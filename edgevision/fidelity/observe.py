@@ -39,6 +39,7 @@ class LabelledImage(Protocol):
 
 
 Truth = Callable[[LabelledImage], Any]  # an image's class index or mask (h, w), in the bundle's labels
+Embed = Callable[["tuple[Tensor, ...]"], "Tensor"]  # a contender's outputs to an embedding, float32 (dimension,)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Observations:
 
     answers: tuple[Answers, ...]  # one per contender, the reference first
     timing: Timing
+    embeddings: Tensor | None = None  # float32 (contenders, images, dimension); None: the bundle has none
 
 
 def open_contenders(
@@ -100,7 +102,12 @@ def open_contenders(
 
 
 def observe(
-    spec: ModelSpec, contenders: Sequence[Contender], images: Sequence[LabelledImage], truth: Truth, advance: Advance
+    spec: ModelSpec,
+    contenders: Sequence[Contender],
+    images: Sequence[LabelledImage],
+    truth: Truth,
+    advance: Advance,
+    embed: Embed | None = None,
 ) -> Observations:
     """Show every image to every contender; the first contender is the reference.
 
@@ -110,6 +117,7 @@ def observe(
     tally = tally_for(spec)
     decode_s = contract_s = 0.0
     infer_ms = np.zeros((len(contenders), len(images)))
+    embeddings: list[list[Tensor]] = []
     began_s = perf_counter()
     for index, image in enumerate(images):
         start_s = perf_counter()
@@ -124,13 +132,15 @@ def observe(
             outputs.append(contender.engine.infer(tensor))
             infer_ms[row, index] = (perf_counter() - before_s) * 1e3
         tally.add(expected, outputs)
+        if embed is not None:
+            embeddings.append([embed(output) for output in outputs])
         decode_s, contract_s = decode_s + decoded_s - start_s, contract_s + prepared_s - decoded_s
         advance(image.image.name)
     infer_s = float(infer_ms.sum()) / 1e3
     rest_s = perf_counter() - began_s - decode_s - contract_s - infer_s
     timing = Timing(decode_s, contract_s, infer_s, rest_s, contract_runs=len(images))
     answers = tuple(tally.answers(row, infer_ms[row]) for row in range(len(contenders)))
-    return Observations(answers, timing)
+    return Observations(answers, timing, np.stack(embeddings, axis=1) if embeddings else None)
 
 
 def _prepare(spec: ModelSpec, frame: Image, path: Path) -> Tensor:

@@ -67,6 +67,7 @@ def verify_text(verification: Verification) -> str:
         f"{verification.images} images; to pass, the 95 % intervals must lie within the limits: {metric} "
         f"at most {in_points(gate.max_drop)} below the reference, agreement at least {100 * gate.min_agreement:g} %"
     )
+    lines += [f"embedding of {r.name}: {r.embedding}" for r in verification.results if r.embedding is not None]
     lines += [_open_or_failed(result, check) for result in verification.results for check in result.checks]
     verdict_line = f"verdict: {verification.status}"
     if verification.status == "inconclusive":
@@ -101,6 +102,7 @@ def verify_report(
         "reference": verification.results[0].name,
         "max_drop": verification.plan.max_drop,
         "min_agreement": verification.plan.min_agreement,
+        "min_embedding_cosine": verification.plan.min_embedding_cosine,
         "more_images": verification.more_images,
         "seed": verification.plan.seed,
         "results": [result_to_json(result) for result in verification.results],
@@ -130,6 +132,7 @@ def result_to_json(result: Result) -> dict[str, Any]:
     """One row of `metrics.results`."""
     plain = {name: value for name, value in vars(result).items() if name not in ("checks", "worst")}
     document = {name: _estimate(value) if isinstance(value, Estimate) else value for name, value in plain.items()}
+    document["embedding"] = None if result.embedding is None else vars(result.embedding)
     worst = [{"path": str(image.path), "agreement": image.agreement, "note": image.note} for image in result.worst]
     return {"name": result.name, **document, "status": result.status, "worst": worst}
 

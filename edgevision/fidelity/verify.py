@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from edgevision.fidelity.embedding_parity import embedder, parity
 from edgevision.fidelity.gate import Result, VerifyPlan
 from edgevision.fidelity.images import ImageSet
 from edgevision.fidelity.judge import METRICS, Case, judge
 from edgevision.fidelity.observe import Contender, Observations, Timing, observe, open_contenders
+from edgevision.fidelity.statistics import Bootstrap, Ratios, ratio_interval
+from edgevision.fidelity.statistics import verdict as statistical_verdict
 from edgevision.reports.envelope import Check, Finding
 from edgevision.reports.envelope import verdict as overall
 from edgevision_runtime.bench import Advance, Skipped
@@ -66,10 +71,10 @@ def verify(bundle: Bundle, images: ImageSet, plan: VerifyPlan, advance: Advance 
         found, skipped = open_contenders(bundle.variants, bundle.read, engines, plan.threads, stack)
         reference = choose_reference(plan.reference, found, skipped)
         contenders = [reference, *(contender for contender in found if contender is not reference)]
-        seen = observe(bundle.spec, contenders, images.samples, truth, advance)
+        seen = observe(bundle.spec, contenders, images.samples, truth, advance, embedder(bundle))
     paths = [sample.image for sample in images.samples]
     results = tuple(
-        judge(Case(bundle.spec, paths, plan, seen, contenders, row, images.is_labelled))
+        _with_parity(judge(Case(bundle.spec, paths, plan, seen, contenders, row, images.is_labelled)), seen, row, plan)
         for row in range(len(contenders))
     )
     return Verification(
@@ -82,6 +87,21 @@ def verify(bundle: Bundle, images: ImageSet, plan: VerifyPlan, advance: Advance 
         observations=seen,
         warnings=(*images.warnings_for(bundle.spec), *_warnings(bundle, results, skipped)),
     )
+
+
+def _with_parity(result: Result, seen: Observations, row: int, plan: VerifyPlan) -> Result:
+    """The result with what became of the embedding, and the check that holds it to a cosine where one was asked for."""
+    if seen.embeddings is None or result.is_reference:
+        return result
+    reference, own = seen.embeddings[0], seen.embeddings[row]
+    checks = result.checks
+    if plan.min_embedding_cosine is not None:
+        cosines = (reference * own).sum(axis=1)[:, None]
+        mean = ratio_interval(Ratios(cosines, np.ones_like(cosines)), Bootstrap(plan.seed))
+        status = statistical_verdict(mean, plan.min_embedding_cosine)
+        limit = plan.min_embedding_cosine
+        checks += (Check(f"{result.name}/embedding_cosine", mean.value, mean.ci95, limit, ">=", status),)
+    return replace(result, embedding=parity(reference, own), checks=checks)
 
 
 def choose_reference(wanted: str, contenders: Sequence[Contender], skipped: Sequence[Skipped]) -> Contender:

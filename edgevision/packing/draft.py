@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgevision.packing.calibration_images import CalibrationImages
+from edgevision.packing.embedding import EmbeddingDraft
 from edgevision.packing.source_model import SourceModel
 from edgevision_converters.convert import convert
 from edgevision_converters.plan import Conversion, ConvertPlan, ModelFacts
@@ -46,14 +47,18 @@ def make_draft(
     plan: DraftPlan,
     images: CalibrationImages,
     on_progress: Callable[[str, int, int], None],
+    embedding: EmbeddingDraft | None = None,
 ) -> tuple[Bundle, Conversion]:
-    """Convert `source`, calibrated and checked with `images`, and write a draft bundle.
+    """Convert `source`, calibrated and checked with `images`, and write a draft bundle; maybe with an embedding.
 
     Raises:
         ModelError: the model cannot be read or converted, or the conversion changed what it computes.
     """
     conversion = convert(source.path, _convert_plan(source, plan), images.tensors, on_progress)
     models = tuple((model.variant, model.data) for model in conversion.models)
+    if embedding is not None:
+        parities = {model.variant.name: vars(embedding.parity(model, images.tensors)) for model in conversion.models}
+        conversion.report["embedding"] = parities
     calibration = {
         "source": Path(images.source).name,
         "split": images.split,
@@ -72,7 +77,9 @@ def make_draft(
             **source.evidence,
             "reports/convert.json": _json(conversion.report),
             "reports/calibration.json": _json(calibration),
+            **({} if embedding is None else embedding.members),
         },
+        embedding=None if embedding is None else embedding.facts,
     )
     return write_bundle(path, content, force=plan.force), conversion
 

@@ -23,7 +23,7 @@ from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.sha256 import sha256_hex
 from edgevision_runtime.spec import make_spec
 from edgevision_runtime.stored_zip import Extent, stored_members
-from edgevision_runtime.types import ModelSpec, Variant
+from edgevision_runtime.types import EmbeddingOutput, ModelSpec, Variant
 from edgevision_runtime.unread_members import Place, UnreadMembers
 
 MAX_TEXT_BYTES = 16 << 20  # of manifest.json
@@ -71,6 +71,7 @@ class Bundle:
             spec = _spec(manifest, contents)
             for variant in manifest.variants:
                 _check_tensors(variant, spec)
+                _check_embedding(variant, manifest.embedding, spec)
         except BaseException:
             file.close()
             raise
@@ -95,6 +96,11 @@ class Bundle:
     def version(self) -> str:
         """The bundle's semantic version."""
         return self.manifest.version
+
+    @property
+    def embedding(self) -> EmbeddingOutput | None:
+        """The output that is an embedding, if there is one."""
+        return self.manifest.embedding
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -207,3 +213,20 @@ def _check_tensors(variant: Variant, spec: ModelSpec) -> None:
         raise BundleError(variant.path, f"input dtype {model_input.dtype}", expected="float32, float16, int8 or uint8")
     if model_input.dtype in ("int8", "int16") and model_input.scale is None:
         raise BundleError(variant.path, f"{model_input.dtype} input without a scale", expected="scale and zero point")
+
+
+def _check_embedding(variant: Variant, embedding: EmbeddingOutput | None, spec: ModelSpec) -> None:
+    """The output that is said to be an embedding: there, another one than the head's, a row of numbers."""
+    if embedding is None:
+        return
+    if embedding.output >= len(variant.outputs) or embedding.output == spec.postprocess.output:
+        raise BundleError(
+            variant.path,
+            f"output {embedding.output} as the embedding, of {len(variant.outputs)} outputs",
+            expected=f"another one than the head's, {spec.postprocess.output}",
+        )
+    shape = variant.outputs[embedding.output].shape
+    is_row = len(shape) == 2 and shape[1] > 0
+    if not is_row or (embedding.whitening is None and shape[1] != embedding.dimension):
+        wanted = "(N, d)" if embedding.whitening else f"(N, {embedding.dimension})"
+        raise BundleError(variant.path, f"an embedding of {list(shape)}", expected=f"{wanted} (manifest.json)")

@@ -14,7 +14,7 @@ from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.manifest import MEMBER as MANIFEST
 from edgevision_runtime.manifest import Manifest, Member, check_manifest
-from edgevision_runtime.types import ModelSpec, Variant
+from edgevision_runtime.types import EmbeddingOutput, ModelSpec, Variant
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold
 
@@ -30,7 +30,8 @@ class BundleContent:
     models: tuple[tuple[Variant, bytes], ...]
     default_variants: Mapping[str, str]  # engine → variant name
     tools: Mapping[str, str] = field(default_factory=dict)
-    extra: Mapping[str, bytes] = field(default_factory=dict)  # golden/…, reports/…, MODEL_CARD.md, LICENSE
+    extra: Mapping[str, bytes] = field(default_factory=dict)  # golden/…, reports/…, reference/…, MODEL_CARD.md, LICENSE
+    embedding: EmbeddingOutput | None = None
 
 
 def write_bundle(path: Path, content: BundleContent, *, force: bool = False) -> Bundle:
@@ -56,6 +57,7 @@ def write_bundle(path: Path, content: BundleContent, *, force: bool = False) -> 
         default_variants=dict(content.default_variants),
         labels=content.spec.labels,
         members={name: Member(hashlib.sha256(data).hexdigest(), len(data)) for name, data in members.items()},
+        embedding=content.embedding,
     )
     check_manifest(manifest)
     return _write(path, {**members, MANIFEST: manifest.to_bytes()})
@@ -76,6 +78,7 @@ def rewrite_bundle(path: Path, bundle: Bundle, changes: BundleChanges, *, force:
         default_variants=bundle.manifest.default_variants,
         tools=bundle.manifest.tools,
         extra={**kept, **changes.extra},
+        embedding=bundle.embedding,
     )
     return write_bundle(path, content, force=force)
 

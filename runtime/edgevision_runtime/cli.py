@@ -52,8 +52,14 @@ def info(bundle_path: Path, public_key: Path | None, output_format: str) -> None
         f"signed    {bundle.signed_by or document['signature']}",
         f"labels    {', '.join(bundle.spec.labels[:10])}{' …' if len(bundle.spec.labels) > 10 else ''}",
         f"contract  {document['contract']}",
-        f"golden    {document['golden_vectors']} vectors\n\nvariants",
+        f"golden    {document['golden_vectors']} vectors",
     ]
+    if bundle.embedding is not None:
+        lines.append(f"embedding {bundle.embedding.dimension} numbers, space {bundle.embedding.fingerprint[:8]}")
+    if document["drift"] is not None:
+        fitted = document["drift"]
+        lines.append(f"drift     reference of {fitted['frames']} frames of {fitted['source']}")
+    lines.append("\nvariants")
     lines += [
         f"  {entry['name']:<18} {entry['size_bytes'] / 1e6:8.3f} MB  in {entry['input']}  out {entry['output']}"
         f"  {entry['operators']} operators"
@@ -108,7 +114,9 @@ def _open(path: Path, public_key: Path | None) -> Bundle:
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
     from edgevision_runtime.golden import read_golden
+    from edgevision_runtime.noticing.reference import read_reference
 
+    reference = read_reference(bundle)
     return {
         "name": bundle.name,
         "version": bundle.version,
@@ -122,6 +130,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "contract": " → ".join(operation.name for operation in bundle.spec.preprocess.operations),
         "preprocess": bundle.spec.preprocess.to_json(),
         "golden_vectors": len(read_golden(bundle)),
+        "embedding": None if bundle.embedding is None else bundle.embedding._asdict(),
+        "drift": None if reference is None else reference.fitted_on,
         "tools": bundle.manifest.tools,
         "default_variants": bundle.manifest.default_variants,
         "variants": [

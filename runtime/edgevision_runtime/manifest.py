@@ -7,13 +7,14 @@ import re
 from typing import Any, NamedTuple
 
 from edgevision_runtime.errors import BundleError, UsageError
-from edgevision_runtime.types import TASKS, Operator, TensorSpec, Variant
+from edgevision_runtime.types import TASKS, EmbeddingOutput, Operator, TensorSpec, Variant
 
 SCHEMA_MAJOR = "edgevision.bundle/1"
 MEMBER = "manifest.json"
 FORMATS = ("tflite", "onnx")
 PRECISIONS = ("float32", "float16", "int8", "dynamic", "int16x8")
 VERSION_PATTERN = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?", re.ASCII)
+SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 A_NAME = "lower-case letters, digits, dots, underscores, dashes"
@@ -47,10 +48,11 @@ class Manifest(NamedTuple):
     default_variants: dict[str, str]  # engine → variant name
     labels: tuple[str, ...]
     members: dict[str, Member]  # every other member except signature.json
+    embedding: EmbeddingOutput | None = None
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: what is hashed and signed."""
-        document = {
+        document: dict[str, Any] = {
             "schema": SCHEMA_MAJOR,
             "name": self.name,
             "version": self.version,
@@ -65,6 +67,8 @@ class Manifest(NamedTuple):
                 for path, member in self.members.items()
             },
         }
+        if self.embedding is not None:  # whoever does not know it reads the bundle all the same
+            document["embedding"] = self.embedding._asdict()
         return (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -105,6 +109,7 @@ def _manifest(document: dict[str, Any]) -> Manifest:
             str(path): Member(str(entry["sha256"]), int(entry["size_bytes"]))
             for path, entry in document["members"].items()
         },
+        embedding=_embedding_from_json(document["embedding"]) if "embedding" in document else None,
     )
     check_manifest(manifest)
     return manifest
@@ -133,6 +138,9 @@ def check_manifest(manifest: Manifest) -> None:
     for engine, name in manifest.default_variants.items():
         if name not in names:
             raise BundleError(MEMBER, f"default variant {name!r} of {engine}", expected=" | ".join(names))
+    whitening = manifest.embedding.whitening if manifest.embedding is not None else None
+    if whitening is not None and whitening not in manifest.members:
+        raise BundleError(MEMBER, f"whitening {whitening} is not a declared member", expected="reference/….npy")
 
 
 def _text(document: dict[str, Any], field: str) -> str:
@@ -168,6 +176,30 @@ def _variant_from_json(entry: dict[str, Any]) -> Variant:
     if len(variant.inputs) != 1 or not variant.outputs:
         raise ValueError(f"{variant.path} has {len(variant.inputs)} inputs and {len(variant.outputs)} outputs")
     return variant
+
+
+def _embedding_from_json(entry: dict[str, Any]) -> EmbeddingOutput:
+    fields = EmbeddingOutput._fields
+    if set(entry) != set(fields):
+        raise ValueError(f"embedding has {', '.join(sorted(entry))}, not {', '.join(fields)}")
+    whitening = None if entry["whitening"] is None else _text(entry, "whitening")
+    facts = EmbeddingOutput(
+        output=_count(entry, "output", 0),
+        dimension=_count(entry, "dimension", 1),
+        fingerprint=_text(entry, "fingerprint"),
+        backbone=_text(entry, "backbone"),
+        whitening=whitening,
+    )
+    if not (SHA256_PATTERN.fullmatch(facts.fingerprint) and SHA256_PATTERN.fullmatch(facts.backbone)):
+        raise ValueError("a fingerprint of the embedding is not a sha256")
+    return facts
+
+
+def _count(document: dict[str, Any], field: str, least: int) -> int:
+    value = document[field]
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{field} is {value!r}")
+    return value
 
 
 def _tensor_to_json(tensor: TensorSpec) -> dict[str, Any]:

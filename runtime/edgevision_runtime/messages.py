@@ -24,6 +24,7 @@ class Result:
     model: str  # its title, such as "traffic-lights 1.0.0"
     camera: str  # its name, credentials removed; unique in a run
     captured_at: float  # time.time() of the capture
+    space: str = ""  # fingerprint of what the prediction's embedding can be compared with; empty: it has none
 
 
 @dataclass(frozen=True, eq=False)

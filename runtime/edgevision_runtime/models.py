@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.predictor import Choice, Predictor
 from edgevision_runtime.types import ModelSpec
+
+if TYPE_CHECKING:
+    from edgevision_runtime.noticing.reference import DriftReference
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,8 @@ class LoadedModel:
     manifest_sha256: str  # of the bundle's manifest, which holds that of every other member
     choice: Choice
     predictors: tuple[Predictor, ...]
+    space: str = ""  # fingerprint of its embeddings; empty: it gives none
+    reference: DriftReference | None = None  # what its site looks like; None: nobody said
 
     @property
     def spec(self) -> ModelSpec:
@@ -33,13 +39,24 @@ class LoadedModel:
 
 def load_model(bundle: Bundle, choice: Choice, *, workers: int = 1, threads: int = 1) -> LoadedModel:
     """Open a variant as often as there are workers. Raises what `Predictor` raises."""
+    reference = _reference_of(bundle)
     with ExitStack() as opened:
         predictors = []
         for _ in range(workers):
             predictors.append(Predictor(bundle, choice, threads=threads))
             opened.callback(predictors[-1].close)
         opened.pop_all()
-    return LoadedModel(f"{bundle.name} {bundle.version}", bundle.manifest_sha256, choice, tuple(predictors))
+    title, space = f"{bundle.name} {bundle.version}", "" if bundle.embedding is None else bundle.embedding.fingerprint
+    return LoadedModel(title, bundle.manifest_sha256, choice, tuple(predictors), space, reference)
+
+
+def _reference_of(bundle: Bundle) -> DriftReference | None:
+    """The reference for drift; who has none does not wait for what reads it."""
+    if bundle.embedding is None:
+        return None
+    from edgevision_runtime.noticing.reference import read_reference
+
+    return read_reference(bundle)
 
 
 class ModelSlot:

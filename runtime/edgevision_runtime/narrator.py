@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edgevision_runtime.messages import ENDED, HAPPENED, Event, Result
 
-TOLD = ("camera", "health", "model", "sink")  # what else there is belongs into the sinks
+TOLD = ("camera", "health", "model", "sink", "drift")  # what else there is belongs into the sinks
 
 
 class Narrator:
@@ -26,7 +26,8 @@ class Narrator:
             self._tell(_of_sink(event))
             return
         who = event.camera or event.kind
-        what = event.name if event.phase == HAPPENED else f"{event.name} {event.phase}"
+        name = f"drift of {event.name}" if event.kind == "drift" else event.name
+        what = name if event.phase == HAPPENED else f"{name} {event.phase}"
         reason = event.detail.get("reason") or event.detail.get("granted", "")
         self._tell(f"{who}: {what}{f' ({reason})' if reason else ''}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgevision_runtime.messages import Event, Observer, Result
-from edgevision_runtime.sinks import Sink
+from edgevision_runtime.sinks import ObservingSink, Sink
 
 
 class Outputs:
@@ -21,7 +21,8 @@ class Outputs:
     ) -> None:
         self._on_still = on_still
         self._sinks, self._observers = tuple(sinks), tuple(observers)
-        self._result_takers: tuple[Observer, ...] = self._observers if only_events else (*self._observers, *self._sinks)
+        takers = [sink for sink in sinks if not only_events or _needs_results(sink)]
+        self._result_takers: tuple[Observer, ...] = (*self._observers, *takers)
 
     def write(self, result: Result) -> None:
         """Raises UsageError when a sink cannot write, BrokenPipeError when nobody reads it any more."""
@@ -39,3 +40,8 @@ class Outputs:
             observer.tell(event)
         for sink in self._sinks:
             sink.tell(event)
+
+
+def _needs_results(sink: Sink) -> bool:
+    """Whether it looks at each result, also where sinks get events only."""
+    return isinstance(sink, ObservingSink) and sink.needs_results

@@ -78,6 +78,12 @@ class Channel:
     most_fps: float | None = None  # results per second that suffice
     gate: Gate | None = None
     rules: Sequence[Rules] = ()  # for each model, in the same order
+    monitors: Sequence[Rules | None] = ()  # of drift, for each model; None: its frames have no embedding
+
+    def watchers(self, model: int) -> list[Rules]:
+        """Who makes events of the answers of the model at this position."""
+        given = [*self.rules[model : model + 1], *self.monitors[model : model + 1]]
+        return [watcher for watcher in given if watcher is not None]
 
 
 @dataclass
@@ -159,8 +165,8 @@ class _Loop:
         for channel in self._channels:
             if channel.gate is not None:
                 self._tell(channel.gate.settle(time.time()))
-            for rules in channel.rules:
-                self._tell(rules.settle(time.time()))
+            for model in range(len(channel.models)):
+                self._tell(e for watcher in channel.watchers(model) for e in watcher.settle(time.time()))
 
     def _capture(self, index: int) -> None:
         """Runs in a thread of its own; whatever goes wrong there is raised where the run was started."""
@@ -241,17 +247,14 @@ class _Loop:
             prediction = loaded.predictors[worker].predict(frame, clock.monotonic)
             latency_ms += prediction.latency_ms
             captured_at = time.time() - prediction.age_ms / 1e3
-            result = Result(frame, prediction, loaded.spec, loaded.title, channel.status.name, captured_at)
-            self._hand_out(result, channel.rules[position] if channel.rules else None)
+            name = channel.status.name
+            result = Result(frame, prediction, loaded.spec, loaded.title, name, captured_at, loaded.space)
+            self._outputs.write(result)
+            self._tell(e for watcher in channel.watchers(position) for e in watcher.observe(result))
         channel.status.inferred += 1
         channel.status.latencies_ms.append(latency_ms)
         channel.status.answered_s.append(time.monotonic())
         return True
-
-    def _hand_out(self, result: Result, rules: Rules | None) -> None:
-        self._outputs.write(result)
-        if rules is not None:
-            self._tell(rules.observe(result))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -19,6 +19,7 @@ from edgevision_runtime.types import (
     Segmentation,
     Stages,
     Tensor,
+    TensorSpec,
 )  # fmt: skip
 
 __all__ = ["Choice", "Predictor", "choose"]
@@ -35,6 +36,8 @@ class Predictor:
         self.prepare = PreparedInput(self.spec.preprocess, self.engine.input)
         answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
         self._read = answer.mask if self.spec.task == "segment" else answer.scores
+        self._read_embedding = _reader_for(bundle, self.engine.outputs)
+        self._embedding: Tensor | None = None  # of the frame at hand
         self._prepared_s = self._inferred_s = 0.0
         self._shown: tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[slice, slice]] | None = None
 
@@ -52,8 +55,8 @@ class Predictor:
         )
         facts = frame.index, frame.captured_s, age_ms, (ended_s - started_s) * 1e3, stages, answer, self.spec.labels
         if self.spec.task == "segment":
-            return Segmentation(*facts, self._window(answer.shape, frame.image.shape[:2]))
-        return Classification(*facts)
+            return Segmentation(*facts, self._window(answer.shape, frame.image.shape[:2]), self._embedding)
+        return Classification(*facts, self._embedding)
 
     def _window(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
         """See `Preprocess.window`; asked again only when the frame's size changes."""
@@ -63,6 +66,8 @@ class Predictor:
 
     def _read_timed(self, outputs: tuple[Tensor, ...]) -> Tensor:
         self._inferred_s = time.monotonic()
+        if self._read_embedding is not None:
+            self._embedding = self._read_embedding(outputs)
         return self._read(outputs)
 
     def __enter__(self) -> Predictor:
@@ -74,3 +79,13 @@ class Predictor:
     def close(self) -> None:
         """Free the engine."""
         self.engine.close()
+
+
+def _reader_for(bundle: Bundle, outputs: tuple[TensorSpec, ...]) -> Callable[[tuple[Tensor, ...]], Tensor] | None:
+    """The reader of a bundle's embedding for the outputs of a loaded variant; None: it has none."""
+    if bundle.embedding is None:
+        return None
+    from edgevision_runtime.embedding import EmbeddingReader, read_whitening  # a start without one does not wait for it
+
+    output = bundle.embedding.output
+    return EmbeddingReader(output, outputs[output], read_whitening(bundle))

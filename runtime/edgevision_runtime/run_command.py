@@ -14,6 +14,7 @@ import click
 
 from edgevision_runtime.cli_main import stop_on_signals
 from edgevision_runtime.engine_options import engine_options
+from edgevision_runtime.noticing.flags import notice_flags
 from edgevision_runtime.preview.flags import preview_flags
 from edgevision_runtime.watching.flags import watch_flags
 
@@ -52,6 +53,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--give-up-after", type=click.FloatRange(0, min_open=True), help="End after this many seconds blind.")
 @preview_flags
 @watch_flags
+@notice_flags
 @click.option("--report", type=PATH, help="Also write what the run did as JSON, when it ends.")
 @click.option("--force", is_flag=True, help="Overwrite the sinks' files.")
 @click.option("-q", "--quiet", is_flag=True, help="Only results and errors.")
@@ -77,6 +79,8 @@ def run(bundle_path: Path, quiet: bool, **options: Any) -> None:
             if not quiet:
                 _summarize(opened, time.monotonic() - started_s)
         opened.late_check.finish(waits=not stop.is_set())
+    if not quiet:
+        _tell_saved(opened)
     if options["report"] is not None:
         _write_report(options["report"], bundle_path, opened, started)
     for what in (what for channel in opened.channels for what in channel.camera.unreadable):
@@ -117,6 +121,13 @@ def _introduce(opened: Run) -> None:
     )
     sources = ", ".join(f"source {channel.status.source}, policy {channel.policy}" for channel in opened.channels)
     click.echo(f"{models}, {sources}", err=True)
+
+
+def _tell_saved(opened: Run) -> None:
+    """After the sinks have written what they still had."""
+    for sink in opened.status.sinks:
+        if sink.saved is not None:
+            click.echo(f"{sink.name}: {sink.saved} frame{'' if sink.saved == 1 else 's'} saved", err=True)
 
 
 def _write_report(path: Path, bundle_path: Path, opened: Run, started: float) -> None:

@@ -12,15 +12,16 @@ from edgevision_runtime.camera_file import CameraPlan, plans_of
 from edgevision_runtime.cameras import Camera, open_camera
 from edgevision_runtime.cameras.needed_size import needed_size
 from edgevision_runtime.cameras.options import CameraOptions
+from edgevision_runtime.errors import UsageError
 from edgevision_runtime.health.limits import CAUTIOUS
 from edgevision_runtime.health.reading import HealthReading
 from edgevision_runtime.late_check import LateCheck
-from edgevision_runtime.messages import Observer
+from edgevision_runtime.messages import Observer, Result
 from edgevision_runtime.models import ModelSlot
 from edgevision_runtime.narrator import Narrator
 from edgevision_runtime.outlet import Outlet
 from edgevision_runtime.outputs import Outputs
-from edgevision_runtime.pipeline import Channel, Throttle
+from edgevision_runtime.pipeline import Channel, Rules, Throttle
 from edgevision_runtime.redact import redact
 from edgevision_runtime.run_models import RunModels
 from edgevision_runtime.sinks import Sink, SinkSetup, open_sinks
@@ -30,6 +31,7 @@ from edgevision_runtime.upkeep import Board, Upkeep
 
 if TYPE_CHECKING:
     from edgevision_runtime.health.sd_notify import ServiceNotifier, ServiceSocket
+    from edgevision_runtime.noticing.reference import DriftReference
     from edgevision_runtime.watching.watch import Watch
 
 WATCHED_BY = ("events", "event", "zone", "smooth", "longest_gap", "motion_gate")  # fields of WatchTexts
@@ -82,9 +84,10 @@ class _Opening:
         slots = [self._models.of(tuple(map(Path, plan.models)) or given) for plan in self._plans]
         cameras = [self._open_camera(plan, models) for plan, models in zip(self._plans, slots)]
         channels = [self._channel(*parts) for parts in zip(self._plans, cameras, slots)]
-        sinks = self._opened.enter_context(
-            open_sinks(self._options["sinks"] or ("jsonl",), self._sink_setup(cameras, slots))
-        )
+        wanted = self._options["sinks"] or ("jsonl",)
+        if self._options["select_diverse"] is not None and not any(text.startswith("save:") for text in wanted):
+            raise UsageError("--select-diverse, and no sink saves frames", expected="--sink save:FOLDER beside it")
+        sinks = self._opened.enter_context(open_sinks(wanted, self._sink_setup(cameras, slots)))
         self._status.sinks = [sink for sink in sinks if isinstance(sink, QueuedSink)]
         outputs, notifier = self._open_outputs(sinks)
         throttle = Throttle()
@@ -125,8 +128,21 @@ class _Opening:
             self._outlet.watches = {**self._outlet.watches, plan.name: watch}
         policy = plan.policy or self._options["policy"] or ("latest" if camera.is_live else "every")
         status = self._status.cameras[plan.name]
-        watched = (None, ()) if watch is None else (watch.gate, watch.rules)
-        return Channel(camera, models, status, policy, self._most_fps(plan), *watched)
+        gate, rules = (None, ()) if watch is None else (watch.gate, watch.rules)
+        monitors = [self._monitor(slot, camera) for slot in models]
+        return Channel(camera, models, status, policy, self._most_fps(plan), gate, rules, monitors)
+
+    def _monitor(self, slot: ModelSlot, camera: Camera) -> Rules | None:
+        """What watches for drift; a successor of a bundle with an embedding may bring a reference."""
+        if not slot.present.space or self._options["no_drift"]:
+            return None
+        from edgevision_runtime.noticing.drift import DriftMonitor
+
+        def reference_of(result: Result) -> DriftReference | None:
+            return slot.present.reference if slot.present.spec is result.spec else None
+
+        is_paced = camera.is_live or (camera.fps is not None and not self._options["fast"])
+        return DriftMonitor(reference_of, is_paced=is_paced)
 
     def _watch(self, plan: CameraPlan, camera: Camera, models: Sequence[ModelSlot]) -> Watch | None:
         """What looks at the answers; imported by those who want it."""
@@ -158,6 +174,8 @@ class _Opening:
             only_events=self._options["events"],
             tell=self._outlet.tell,
             stop=self._around.stop,
+            alike=self._options["select_diverse"],
+            has_embedding=any(slot.present.space for models in slots for slot in models),
         )
 
     def _open_outputs(self, sinks: Sequence[Sink]) -> tuple[Outputs, ServiceNotifier | None]:

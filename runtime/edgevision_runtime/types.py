@@ -65,6 +65,16 @@ class Variant(NamedTuple):
         return self.path.rsplit("/", 1)[-1]
 
 
+class EmbeddingOutput(NamedTuple):
+    """Which output of every variant is an embedding, and the space that it lives in."""
+
+    output: int  # which of a variant's outputs: features (N, d)
+    dimension: int  # of the embedding that is made of them
+    fingerprint: str  # sha256 of the space: equal ones can be compared, whatever the variant and the machine
+    backbone: str  # sha256 of the float features and their contract, before whitening
+    whitening: str | None = None  # member: .npy, float32 (d + 1, dimension), the bias last; None: it is one already
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """What a trained network means: its task, its labels, what goes in and how to read what comes out."""
@@ -94,6 +104,7 @@ class Classification:
     stages: Stages
     scores: Tensor  # float32 (classes,), sums to 1
     labels: tuple[str, ...]
+    embedding: Tensor | None = None  # float32 (dimension,), of length 1; None: the bundle has none
 
     @property
     def index(self) -> int:
@@ -128,6 +139,7 @@ class Segmentation:
     mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
     labels: tuple[str, ...]
     window: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns of the mask that are no padding
+    embedding: Tensor | None = None  # float32 (dimension,), of length 1; None: the bundle has none
 
     @property
     def shares(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ def test_the_largest_difference_is_a_share_of_the_largest_output() -> None:
 
     difference = agreement.compare(reference, converted)
 
-    assert difference == agreement.Difference(largest=0.5, share=0.05)
+    assert difference == agreement.Difference(largest=0.5, share=0.05, by_output=(0.5,))
 
 
 def test_float_rounding_of_outputs_that_hardly_differ_is_no_disagreement() -> None:

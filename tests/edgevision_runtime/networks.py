@@ -12,8 +12,8 @@ LABELS = ("red", "green", "blue")
 GAIN = 4.0
 
 
-def strongest_colour_onnx() -> bytes:
-    """float32 (1, 12, 16, 3) of 0..255 RGB to softmax(4 * mean(x / 255)), as ONNX."""
+def strongest_colour_onnx(*, with_means: bool = False) -> bytes:
+    """float32 (1, 12, 16, 3) of 0..255 RGB to softmax(4 * mean(x / 255)), as ONNX; maybe with those means."""
     nodes = [
         helper.make_node("Mul", ["image", "scale"], ["scaled"]),
         helper.make_node("ReduceMean", ["scaled"], ["means"], axes=[1, 2], keepdims=0),
@@ -23,7 +23,10 @@ def strongest_colour_onnx() -> bytes:
         nodes,
         "strongest_colour",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, HEIGHT, WIDTH, 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, 3])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3])
+            for name in ("probabilities", "means")[: 1 + with_means]
+        ],
         [numpy_helper.from_array(np.float32(GAIN / 255), "scale")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])

@@ -31,6 +31,7 @@ slow = (
     "importlib.metadata", "edgevision_runtime.report", "edgevision_runtime.bench", "tensorflow", "cryptography",
     "zipfile", "lzma", "tempfile", "shutil", "difflib", "traceback", "ssl", "_hashlib", "http.client",
     "socket", "decimal", "edgevision_runtime.cameras.connection",
+    "edgevision_runtime.embedding", "edgevision_runtime.noticing.reference", "edgevision_runtime.noticing.drift",
 )
 found = {"before": before, "slow": [name for name in slow if name in sys.modules]}
 print(json.dumps({**found, "threads": os.environ.get("OPENBLAS_NUM_THREADS")}))

@@ -73,6 +73,23 @@ class HoldingSink(AttendedSink, Protocol):
         ...
 
 
+@runtime_checkable
+class ObservingSink(Protocol):
+    """A sink that may need to look at each result to find what it is there for, also where sinks get events only."""
+
+    @property
+    def needs_results(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+@runtime_checkable
+class ChoosingSink(Protocol):
+    """A sink that keeps some of the frames it is given."""
+
+    saved: int  # frames that it kept
+
+
 class SinkKind(NamedTuple):
     """Who implements a kind of sink, and what may stand after its colon."""
 
@@ -117,6 +134,8 @@ class SinkSetup:
     only_events: bool = False  # no results will come
     tell: Callable[[Event], None] = _tell_nobody  # hears of a sink that fails and works again
     stop: threading.Event = field(default_factory=threading.Event)  # set: somebody wants the process to end now
+    alike: float | None = None  # cosine from which on two frames show the same; None: nobody asked for unlike ones
+    has_embedding: bool = False  # whether any model gives one
 
 
 class _Text(NamedTuple):

@@ -25,7 +25,7 @@ from edgevision_runtime.sinks.slugs import Slugs, slug
 
 STATE_AT_MOST_EVERY_S = 1.0  # a new answer
 STATE_AT_LEAST_EVERY_S = 10.0  # the same answer, so that its numbers are fresh
-LASTING = ("label", "zone", "motion")  # kinds of events that are on for a while
+LASTING = ("label", "zone", "motion", "drift")  # kinds of events that are on for a while
 ON, OFF = "ON", "OFF"
 ATTENDS_EVERY_S = 1.0
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,16 @@ import numpy as np
 from edgevision_runtime.cameras.backoff import Backoff
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import BEGAN, ENDED, HAPPENED, Event, Message, Result
-from edgevision_runtime.sinks import AttendedSink, HoldingSink, MessageRefused, Sink, SinkSetup, SinkUnavailable
+from edgevision_runtime.sinks import (
+    AttendedSink,
+    ChoosingSink,
+    HoldingSink,
+    MessageRefused,
+    ObservingSink,
+    Sink,
+    SinkSetup,
+    SinkUnavailable,
+)  # fmt: skip
 from edgevision_runtime.types import Frame, Image
 
 PICTURES = 8  # messages in the queue of a sink that looks at pictures
@@ -49,7 +59,7 @@ class QueuedSink:
         self.name = name
         self.written = 0  # messages
         self.failure = ""  # why it does not work at present
-        self.needs_image = False
+        self.needs_image = self.needs_results = False
         self._waits, self._tell, self._stop = not setup.is_live, setup.tell, setup.stop
         self._backoff, self._chance = backoff or Backoff(), random.Random()
         self._failures, self._failing_since_s = 0, 0.0
@@ -74,6 +84,7 @@ class QueuedSink:
             self._was_raised = True
             raise self._error or RuntimeError(f"the thread of sink {name} died")
         self.needs_image = self._sink.needs_image
+        self.needs_results = isinstance(self._sink, ObservingSink) and self._sink.needs_results
         has_masks = setup.task == "segment" or any(spec.task == "segment" for spec in setup.specs)
         self._capacity = PICTURES if self.needs_image else MASKS if has_masks else TEXTS
 
@@ -81,6 +92,11 @@ class QueuedSink:
     def dropped(self) -> int:
         """Messages that were not and will not be written."""
         return self._dropped + (self._sink.lost if isinstance(self._sink, HoldingSink) else 0)
+
+    @property
+    def saved(self) -> int | None:
+        """Frames that were kept; None: the sink does not choose."""
+        return self._sink.saved if isinstance(self._sink, ChoosingSink) else None
 
     def write(self, result: Result) -> None:
         """Take one result; waits for room only where nothing may be lost."""
@@ -300,4 +316,4 @@ def is_any_left_behind() -> bool:
 def _without_picture(result: Result) -> Result:
     """The same without the memory of its frame."""
     frame = Frame(_NO_PICTURE, result.frame.index, result.frame.captured_s, result.frame.source)
-    return Result(frame, result.prediction, result.spec, result.model, result.camera, result.captured_at)
+    return replace(result, frame=frame)

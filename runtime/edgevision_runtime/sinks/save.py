@@ -11,8 +11,11 @@ from edgevision_runtime.annotate import Annotator
 from edgevision_runtime.cameras.query import Parser, duration_s, one_of, parse_query, share
 from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.messages import BEGAN, Event, Result
+from edgevision_runtime.noticing.selection import ALIKE
+from edgevision_runtime.noticing.selection import to_document as to_embedding
 from edgevision_runtime.opencv import opencv
 from edgevision_runtime.sinks import SinkSetup
+from edgevision_runtime.sinks.diverse import Diversity
 from edgevision_runtime.sinks.document import to_document
 from edgevision_runtime.sinks.saved_frames import SUFFIXES, SavedFrames
 from edgevision_runtime.sinks.settings import megabytes, yes_or_no
@@ -20,7 +23,8 @@ from edgevision_runtime.sinks.slugs import Slugs, slug
 from edgevision_runtime.types import Classification, Image
 
 SCHEMA = "edgevision.frame/1"
-ALL, LABEL, LOW, EVENT = "all", "label", "low", "event"
+ALL, LABEL, LOW, EVENT, DIVERSE = "all", "label", "low", "event", "diverse"
+EVERY_S = {ALL: 10.0, DIVERSE: 0.0}  # between two of one camera and model; others: 1
 LEAST_SHARE = 0.01  # of the pixels, for a segmenter's label to be seen
 JPEG_QUALITY = 90
 QUOTA_BYTES = 500_000_000
@@ -38,14 +42,15 @@ class SaveWishes:
     quota_bytes: int
     suffix: str
     is_annotated: bool
+    alike: float  # cosine from which on two frames show the same
 
 
 def parse_wishes(target: str, setup: SinkSetup) -> SaveWishes:
     """Raises UsageError for what cannot be, or what this run will never bring."""
     folder, _, query = target.partition("?")
     given = parse_query("save", query, _FIELDS)
-    when = given.get("when") or (LABEL if "labels" in given else LOW if "below" in given else ALL)
-    for name, needed in (("labels", LABEL), ("below", LOW)):
+    when = given.get("when") or _what_is_meant(given, setup)
+    for name, needed in (("labels", LABEL), ("below", LOW), ("alike", DIVERSE)):
         if name in given and when != needed:
             raise UsageError(f"save: {name} with when={when}", expected=f"when={needed}")
     if when == LABEL and not given.get("labels"):
@@ -56,10 +61,11 @@ def parse_wishes(target: str, setup: SinkSetup) -> SaveWishes:
         when=when,
         labels=given.get("labels", ()),
         below=given.get("below", 0.6),
-        every_s=given.get("every", 10.0 if when == ALL else 1.0),
+        every_s=given.get("every", EVERY_S.get(when, 1.0)),
         quota_bytes=given.get("quota-mb", QUOTA_BYTES),
         suffix=given.get("format", "jpg"),
         is_annotated=given.get("annotated", False),
+        alike=given.get("alike", ALIKE if setup.alike is None else setup.alike),
     )
 
 
@@ -72,10 +78,17 @@ class SaveSink:
         assert target is not None
         self._wishes = parse_wishes(target, setup)
         opencv()
+        self.saved = 0  # frames
         self._slugs = Slugs(setup.cameras)
         self._annotate = Annotator()
         self._saved_s: dict[tuple[str, str], float] = {}  # capture of the last one of a camera and model
-        self._frames = SavedFrames(self._wishes.folder, self._wishes.quota_bytes)
+        self._diversity = Diversity(self._wishes.alike)
+        self._frames = SavedFrames(self._wishes.folder, self._wishes.quota_bytes, self._diversity.forget)
+
+    @property
+    def needs_results(self) -> bool:
+        """Whether it looks at each result, also where sinks get events only."""
+        return self._wishes.when == DIVERSE
 
     def write(self, result: Result) -> None:
         """Save the frame, if it is one that is wanted."""
@@ -95,6 +108,8 @@ class SaveSink:
         said, wishes = result.prediction, self._wishes
         if wishes.when == ALL:
             return True
+        if wishes.when == DIVERSE:
+            return self._diversity.is_new(result, self._frames)
         if isinstance(said, Classification):
             return said.score < wishes.below if wishes.when == LOW else said.label in wishes.labels
         shares = said.shares if wishes.when == LABEL else {}
@@ -107,7 +122,8 @@ class SaveSink:
             return
         image = self._annotate(result) if self._wishes.is_annotated else result.frame.image
         name = f"{self._slugs.of(result.camera)}_{slug(_label(result, event))}"
-        picture = f"{self._frames.stem(result.captured_at, name)}.{self._wishes.suffix}"
+        stem = self._frames.stem(result.captured_at, name)
+        picture = f"{stem}.{self._wishes.suffix}"
         document = {
             "schema": SCHEMA,
             "image": picture,
@@ -116,11 +132,15 @@ class SaveSink:
             "annotated": self._wishes.is_annotated,
             "why": self._wishes.when,
             **_all_scores(result),
+            **_embedding(result),
             "result": to_document(result),
             "event": None if event is None else to_document(event),
         }
         content = json.dumps(document, indent=1).encode() + b"\n"
         self._frames.add(picture, self._encode(image), content)
+        self.saved += 1
+        if self._wishes.when == DIVERSE:
+            self._diversity.keep(stem, result)
         self._saved_s[key] = captured_s
 
     def _encode(self, image: Image) -> bytes:
@@ -150,9 +170,28 @@ def _all_scores(result: Result) -> dict[str, Any]:
     return {}  # the shares are in the result
 
 
+def _embedding(result: Result) -> dict[str, Any]:
+    vector = result.prediction.embedding
+    return {} if vector is None else {"embedding": to_embedding(vector, result.space)}
+
+
+def _what_is_meant(given: dict[str, Any], setup: SinkSetup) -> str:
+    """When to save, where nobody said so."""
+    if "labels" in given:
+        return LABEL
+    if "below" in given:
+        return LOW
+    return DIVERSE if "alike" in given or setup.alike is not None else ALL
+
+
 def _refuse_what_never_comes(when: str, labels: tuple[str, ...], setup: SinkSetup) -> None:
-    if setup.only_events and when != EVENT:
-        raise UsageError(f"save: when={when} in a run that gives events only", expected="when=event")
+    if setup.only_events and when not in (EVENT, DIVERSE):
+        raise UsageError(f"save: when={when} in a run that gives events only", expected="when=event or when=diverse")
+    if when == DIVERSE and not setup.has_embedding:
+        raise UsageError(
+            "save: when=diverse, and no model of this run gives embeddings",
+            expected="a bundle of `edgevision convert RUN --with-embedding`",
+        )
     tasks = {spec.task for spec in setup.specs} or {setup.task}
     if when == LOW and "classify" not in tasks:
         raise UsageError("save: when=low needs a classifier's score", expected="when=label&labels=… for a segmenter")
@@ -170,7 +209,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 _FIELDS: dict[str, Parser] = {
-    "when": one_of(ALL, LABEL, LOW, EVENT),
+    "when": one_of(ALL, LABEL, LOW, EVENT, DIVERSE),
+    "alike": share,
     "labels": _names,
     "below": share,
     "every": duration_s,

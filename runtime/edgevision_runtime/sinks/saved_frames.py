@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edgevision_runtime.atomic import atomic_file
 from edgevision_runtime.sinks import MessageRefused
@@ -34,9 +37,9 @@ class SavedFrames:
     is written whole before its document, each beside and then renamed: a document always has its picture.
     """
 
-    def __init__(self, folder: Path, quota_bytes: int) -> None:
-        """Raises UsageError when it cannot be written, or another run uses it."""
-        self._folder, self._quota_bytes = folder, quota_bytes
+    def __init__(self, folder: Path, quota_bytes: int, on_delete: Callable[[str], None] = lambda stem: None) -> None:
+        """`on_delete` hears the stem of what is deleted. Raises UsageError when it cannot be written, or is in use."""
+        self._folder, self._quota_bytes, self._on_delete = folder, quota_bytes, on_delete
         self._lock = lock_folder(folder, "folder")
         sizes: dict[tuple[str, str], int] = {}
         for file in (file for day in folder.iterdir() if _DAY.fullmatch(day.name) for file in day.iterdir()):
@@ -82,6 +85,14 @@ class SavedFrames:
             stem = f"{moment}_{name}-{count}"
         return stem
 
+    def documents(self, newest: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(stem, document) of up to so many pairs, the oldest of them first; what cannot be read is passed over."""
+        for pair in list(self._pairs)[-newest:]:
+            with suppress(OSError, ValueError):
+                document = json.loads((self._folder / pair.day / f"{pair.stem}.json").read_bytes())
+                if isinstance(document, dict):
+                    yield pair.stem, document
+
     def close(self) -> None:
         """Let another run use the folder."""
         self._lock.close()
@@ -94,6 +105,7 @@ class SavedFrames:
         day = self._folder / pair.day
         for suffix in ("json", *SUFFIXES):
             (day / f"{pair.stem}.{suffix}").unlink(missing_ok=True)
+        self._on_delete(pair.stem)
         self._size_bytes -= pair.size_bytes
         if day.is_dir() and not any(day.iterdir()):
             day.rmdir()
