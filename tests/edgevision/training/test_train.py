@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import json
 
 import numpy as np
@@ -121,43 +120,6 @@ def test_a_network_learns_in_one_channel_and_non_square_sizes(classes, tmp_path)
     result = train(plan, Target(tmp_path / "run"))
 
     assert result.model.input_shape == (None, 6, 10, 1)
-
-
-def test_a_frozen_backbone_keeps_its_weights_and_fine_tuning_moves_them(trained, classes, tmp_path):
-    source, _ = trained
-    network = NetworkPlan("cnn", 0.25, (8, 8), weights=str(source.run.path), freeze=True)
-    before = source.model.get_layer("conv2").get_weights()[0]
-
-    frozen = train(classify_plan(classes, network=network), Target(tmp_path / "frozen"))
-    tuned_network = NetworkPlan("cnn", 0.25, (8, 8), str(source.run.path), freeze=True, fine_tune_epochs=2)
-    tuned = train(classify_plan(classes, network=tuned_network), Target(tmp_path / "tuned"))
-
-    assert np.array_equal(frozen.model.get_layer("conv2").get_weights()[0], before)
-    statistics = [run.model.get_layer("conv2_bn").get_weights() for run in (frozen, source)]
-    assert all(np.array_equal(*pair) for pair in zip(*statistics, strict=True))  # BatchNorm only infers
-    assert not np.array_equal(tuned.model.get_layer("conv2").get_weights()[0], before)
-    with (tuned.run.path / "history.csv").open() as file:
-        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
-    assert len(rates) == 5  # 3 of the head and 2 of everything
-    assert rates[3] <= 0.001  # a tenth
-
-
-def test_a_frozen_backbone_without_augmentation_computes_its_features_once(trained, classes, tmp_path):
-    source, _ = trained
-    network = NetworkPlan("cnn", 0.25, (8, 8), weights=str(source.run.path), freeze=True)
-    plan = classify_plan(classes, network=network, epochs=12)
-    images = []
-    hooks = TrainHooks(on_images=lambda work, done, total: images.append(work))
-
-    result = train(
-        dataclasses.replace(plan, data=DataPlan(str(classes), augment="none")), Target(tmp_path / "run"), hooks
-    )
-
-    statistics = [run.model.get_layer("conv2_bn").get_weights() for run in (result, source)]
-    assert all(np.array_equal(*pair) for pair in zip(*statistics, strict=True))
-    assert images.count("preparing train") == 20
-    assert result.run.metrics()["splits"]["test"]["accuracy"] == 1.0  # as of the run that it begins with
-    assert len(result.run.path.joinpath("history.csv").read_text().splitlines()) == 1 + 12
 
 
 def test_mixed_precision_ends_in_a_float32_model_and_says_so(classes, tmp_path):
