@@ -29,7 +29,7 @@ def source(classes, tmp_path_factory):
 
 
 def test_a_frozen_backbone_keeps_its_weights_and_fine_tuning_moves_them(source, classes, tmp_path):
-        network = NetworkPlan("cnn", 0.25, (8, 8), weights=str(source.run.path), freeze=True)
+    network = NetworkPlan("cnn", 0.25, (8, 8), weights=str(source.run.path), freeze=True)
     before = source.model.get_layer("conv2").get_weights()[0]
 
     frozen = train(classify_plan(classes, network), Target(tmp_path / "frozen"))
