@@ -33,10 +33,13 @@ from edgevision.discovery.regions.judge_masks import Pixels, region_pixels, scor
 from edgevision.discovery.regions.masks import apply_masks
 from edgevision.discovery.regions.region_maps import REGION_MAPS, numbers_of_pictures
 from edgevision.discovery.regions.region_set import RegionSet
+from edgevision.runs import RunDirectory
 from edgevision.training.evaluate import evaluate
+from edgevision.training.load import load_model
 from edgevision.training.plan import DataPlan, NetworkPlan, TrainPlan
 from edgevision.training.train import train
 from edgevision.training.unfinished import Target
+from edgevision_runtime.types import ModelSpec
 
 DATA, CLUSTERS, SEEN, ABSTAIN = "lungs", 64, 5, 0.2
 SHARES = (0.65, 0.1, 0.25)  # pictures to learn from, to choose the epoch by, to judge on
@@ -195,12 +198,19 @@ def _true_masks(bench: Bench, count: int | None, seed: int) -> Path:
 
 def _learned(bench: Bench, data: Path, seed: int) -> tuple[float, float]:
     """(pixel accuracy, mean IoU) on the test pictures of a small net that learned from `data`."""
+    net = bench.folder / f"net-{data.name}-{seed}"
+    if (net / "run.json").is_file() and data.name.startswith("true"):  # of an earlier measurement
+        run = RunDirectory.open(net)
+        return _judged_net(bench, load_model(run), run.spec)
     plan = TrainPlan(DataPlan(str(data), (0.9, 0.1, 0.0)), NetworkPlan("unet_tiny"), epochs=EPOCHS, seed=seed)
-    result = train(plan, Target(bench.folder / f"net-{data.name}-{seed}", force=True))
+    result = train(plan, Target(net, force=True))
     assert result.run is not None
-    labels = result.run.spec.labels
-    assert labels == bench.test.labels, "the classes are in the order of the truth"
-    judged = evaluate(result.model, result.run.spec, bench.test.samples, "test")
+    return _judged_net(bench, result.model, result.run.spec)
+
+
+def _judged_net(bench: Bench, model: Any, spec: ModelSpec) -> tuple[float, float]:
+    assert spec.labels == bench.test.labels, "the classes are in the order of the truth"
+    judged = evaluate(model, spec, bench.test.samples, "test")
     known = judged.truth != 255
     return float((judged.truth == judged.predicted)[known].mean()), float(judged.metrics["mean"]["iou"])
 

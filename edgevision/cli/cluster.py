@@ -136,7 +136,7 @@ def _cluster_text(metrics: dict[str, Any]) -> str:
     truth = metrics.get("truth")
     if truth and "mean_iou" in truth:
         lines.append(
-            f"against true masks, with each cluster named after most of it: {truth['named_accuracy']:.1%} of the pixels "
+            f"against true masks, each cluster named after most of it: {truth['named_accuracy']:.1%} of the pixels "
             f"right, mean IoU {truth['named_mean_iou']:.1%}; no naming of these regions is above "
             f"{truth['best_accuracy']:.1%}; clusters and classes one to one: {truth['accuracy']:.1%}, "
             f"mean IoU {truth['mean_iou']:.1%}"

@@ -185,8 +185,8 @@ def _embedded(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Embeddings, list[
 def _divided(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Embeddings, RegionSet]:
     from edgevision.discovery.regions.embed_regions import RegionRequest, embed_regions
 
-    count, dimension = plan.superpixels or SUPERPIXELS, plan.dimension or DIMENSION
-    request = RegionRequest(plan.source, plan.model, count, dimension, every_s=plan.every_s, seed=plan.seed)
+    count = plan.superpixels or SUPERPIXELS
+    request = RegionRequest(plan.source, plan.model, count, plan.dimension, every_s=plan.every_s, seed=plan.seed)
     tell = EmbedHooks(hooks.log, hooks.warn, lambda done, total: hooks.on_pictures("dividing", done, total))
     return embed_regions(request, tell)
 

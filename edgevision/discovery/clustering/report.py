@@ -87,7 +87,7 @@ def _summary(clustered: Clustered) -> Section:
             f"{agreement} of the pictures are also nearest to the centre of their cluster."
         )
     facts = statistics.clusters
-    chart = cluster_sizes([one.size for one in facts], [one.purity for one in facts])
+    chart = cluster_sizes([one.size for one in facts], [one.purity for one in facts], clustered.plan.things)
     caption = "Clusters by size, and the share of neighbours in the same cluster: what is low lies between others."
     return Section("Summary", text, tiles, figures=[Figure(caption, chart, is_wide=True)])
 
@@ -99,17 +99,18 @@ def _left_out(clustered: Clustered) -> str:
 def _judged(judged: Judged) -> Section:
     found = judged.judgement
     what, counted = ("Masks", "Pixels") if isinstance(found, MaskJudgement) else ("Labels", "Pictures")
-    tiles = [
-        KeyFigure("Accuracy", percent(found.accuracy), "best one-to-one pairing with labels"),
-        KeyFigure("Named accuracy", percent(found.named_accuracy), "each cluster called what most of it is"),
-    ]
+    paired = KeyFigure("Accuracy", percent(found.accuracy), "best one-to-one pairing with labels")
+    tiles = [KeyFigure("Named accuracy", percent(found.named_accuracy), "each cluster called what most of it is")]
     if isinstance(found, MaskJudgement):
         tiles += [
             KeyFigure("Named mean IoU", percent(found.named_mean_iou), "the same, over the classes"),
             KeyFigure("Ceiling", percent(found.best_accuracy), "accuracy if each superpixel had the right name"),
+            paired,
         ]
     else:
-        tiles += [
+        tiles = [
+            paired,
+            *tiles,
             KeyFigure("NMI", f"{found.nmi:.3f}", "normalized mutual information"),
             KeyFigure("ARI", f"{found.ari:.3f}", "adjusted Rand index"),
         ]

@@ -24,6 +24,8 @@ MULTIPLE = 32  # of the input's sides, so that every map fits
 class DenseMaps:
     """What a network sees at each place of a picture."""
 
+    whitens = True
+
     def __init__(self, backbone: KerasBackbone, strides: tuple[int, ...] = STRIDES) -> None:
         """Take the last map of each stride; where there is none, of the next finer one.
 
@@ -56,6 +58,8 @@ def _layers_of(model: keras.Model, strides: tuple[int, ...]) -> list[str]:
     by_stride: dict[int, str] = {}
     for layer in model.layers[1:]:
         shape = layer.output.shape
+        if isinstance(layer, keras.layers.ZeroPadding2D):
+            continue  # as large as a map of another stride
         if len(shape) == 4 and shape[1] is not None and shape[1] > 1:
             by_stride[round(height / int(shape[1]))] = layer.name
     chosen: list[str] = []

@@ -9,14 +9,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgevision.discovery.whitening import LEAST_DEVIATION, Vectors, Whitening
+
 if TYPE_CHECKING:
     from edgevision.discovery.regions.superpixels import Labels
-    from edgevision.discovery.whitening import Vectors
     from edgevision_runtime.types import Image
 
 ORIENTATIONS = 9  # of gradients, over half a turn
 SCALES = (1.0, 3.0)  # pixels by which a picture is blurred before its gradients are taken
 TEXTURE_STEP = 4  # pixels from one place of the texture to the next
+COLOUR_AND_PLACE = 8  # numbers: mean and deviation of Lab, down and across
+EMPHASIS = 2.0
 FAINT = 2.0  # steps of lightness a pixel: gradients below it have no direction to speak of
 
 Maps = npt.NDArray[np.float32]
@@ -27,6 +30,7 @@ class PlaceMaps(Protocol):
 
     title: str
     fingerprint: str
+    whitens: bool  # whether it is many numbers, which whitening helps; the few of texture it harms
 
     def __call__(self, image: Image) -> list[Maps]:
         """A picture, uint8 (h, w, 3) BGR, to maps, float32 (places down, places across, channels) each."""
@@ -37,6 +41,7 @@ class TextureMaps:
     """How strong and of which direction the edges around each pixel are, at two scales: no network."""
 
     title = "texture"
+    whitens = False
     fingerprint = hashlib.sha256(f"texture {ORIENTATIONS} {SCALES} {FAINT}".encode()).hexdigest()
 
     def __call__(self, image: Image) -> list[Maps]:
@@ -51,11 +56,36 @@ class RegionDescriber:
         self._maps = maps
         self.title = f"{maps.title}, colour and place of superpixels"
         self.fingerprint = hashlib.sha256(f"{maps.fingerprint} lab place".encode()).hexdigest()
+        self.whitens = maps.whitens
 
     def __call__(self, picture: Image, labels: Labels) -> Vectors:
         """A working copy, uint8 (h, w, 3) BGR, with its superpixels, uint16 (h, w), to float32 (superpixels, d)."""
         seen = [pooled(found, labels) for found in self._maps(picture)]
         return np.concatenate([*seen, *_colour(picture, labels), _place(labels)], axis=1).astype(np.float32)
+
+
+def balanced(features: Vectors, dimension: int | None) -> Whitening:
+    """Numbers of a `RegionDescriber` to a space: what a network saw, whitened to `dimension`, beside colour and place.
+
+    Of these each is scaled to vary by 1, mean colour and place by `EMPHASIS`. With all of it whitened together, noise
+    weighs as much as colour. Texture (no dimension) is scaled alone: it is few numbers.
+    """
+    seen, rest = features[:, :-COLOUR_AND_PLACE], features[:, -COLOUR_AND_PLACE:]
+    emphasis = np.array([EMPHASIS] * 3 + [1.0] * 3 + [EMPHASIS] * 2)
+    first = _scaling(seen, np.ones(seen.shape[1])) if dimension is None else Whitening.fit(seen, dimension)
+    second = _scaling(rest, emphasis)
+    kernel = np.zeros((features.shape[1], len(first.bias) + COLOUR_AND_PLACE), np.float32)
+    kernel[:-COLOUR_AND_PLACE, : len(first.bias)] = first.kernel
+    kernel[-COLOUR_AND_PLACE:, len(first.bias) :] = second.kernel
+    return Whitening(kernel, np.concatenate([first.bias, second.bias]))
+
+
+def _scaling(features: Vectors, deviations: npt.NDArray[np.float64]) -> Whitening:
+    """To mean 0 and these standard deviations; what is the same everywhere says nothing."""
+    values = features.astype(np.float64)
+    mean, found = values.mean(axis=0), values.std(axis=0)
+    scale = np.where(found > LEAST_DEVIATION, deviations / np.maximum(found, LEAST_DEVIATION), 0)
+    return Whitening(np.diag(scale).astype(np.float32), (-mean * scale).astype(np.float32))
 
 
 def pooled(maps: Maps, labels: Labels) -> Vectors:

@@ -10,7 +10,7 @@ import numpy as np
 from edgevision.discovery.embed_source import EmbedHooks
 from edgevision.discovery.embeddings import Embeddings, Space
 from edgevision.discovery.frames import FrameSet, open_frames
-from edgevision.discovery.regions.describe import PlaceMaps, RegionDescriber, TextureMaps
+from edgevision.discovery.regions.describe import PlaceMaps, RegionDescriber, TextureMaps, balanced
 from edgevision.discovery.regions.region_maps import MARK, RegionMaps, encode
 from edgevision.discovery.regions.region_set import RegionSet
 from edgevision.discovery.regions.superpixels import SUPERPIXELS, superpixels, working_copy
@@ -18,7 +18,7 @@ from edgevision.discovery.whitening import DIMENSION, Vectors, Whitening
 from edgevision_runtime.errors import DataError, UsageError
 
 TEXTURE = "hog"  # as `--model`: what is said of regions without a network
-MOST_WHITENED = 20_000  # superpixels that the whitening is learned from; of more, as many drawn at random
+MOST_WHITENED = 20_000  # superpixels that the space is learned from; of more, as many drawn at random
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RegionRequest:
     source: str  # as `open_frames` takes it
     model: str | None = None  # as `open_backbone` takes it; None: imagenet, or hog where that cannot be had
     superpixels: int = SUPERPIXELS  # of each picture, about
-    dimension: int = DIMENSION
+    dimension: int | None = None  # of what a network saw; colour and place are 8 more. None: DIMENSION
     space: Embeddings | None = None  # whose whitening is taken over; None: learned from these superpixels
     every_s: float | None = None  # of videos one frame each so many seconds
     seed: int = 0
@@ -46,6 +46,8 @@ def embed_regions(request: RegionRequest, hooks: EmbedHooks | None = None) -> tu
     frames = open_frames(request.source, request.every_s)
     maps, model = _open_maps(request.model, hooks)
     describer = RegionDescriber(maps)
+    if request.dimension is not None and not describer.whitens:
+        hooks.warn(f"--dimension does nothing: {describer.title} are few numbers already")
     hooks.log(f"{len(frames.items)} pictures in superpixels, described by {describer.title}")
     names, encoded, features = _described(frames, describer, request, hooks)
     for problem in frames.unreadable:
@@ -66,7 +68,8 @@ def _whitening(request: RegionRequest, describer: RegionDescriber, features: Vec
                              expected="the model that the space was made with")  # fmt: skip
         return request.space.whitening
     drawn = np.random.default_rng(request.seed).permutation(len(features))[:MOST_WHITENED]
-    return Whitening.fit(features[np.sort(drawn)], request.dimension)
+    dimension = (request.dimension or DIMENSION) if describer.whitens else None
+    return balanced(features[np.sort(drawn)], dimension)
 
 
 def _described(

@@ -83,7 +83,7 @@ def cut_out(image: Image, inside: Inside) -> Image:
     large = np.ascontiguousarray(cv2.resize(cut, size, interpolation=kernel))
     outline, _ = cv2.findContours(cv2.resize(part, size, interpolation=cv2.INTER_NEAREST), cv2.RETR_EXTERNAL,
                                   cv2.CHAIN_APPROX_NONE)  # fmt: skip
-    thin = max(1, round(max(size) / 200))
+    thin = max(1, round(max(size) / 130))
     cv2.drawContours(large, outline, -1, OUTSIDE, 3 * thin)
     cv2.drawContours(large, outline, -1, INSIDE, thin)
     return np.asarray(large, np.uint8)

@@ -15,7 +15,7 @@ from edgevision.discovery.naming.named_clusters import NamedClusters
 from edgevision.discovery.regions.judge_masks import region_pixels
 from tests.edgevision.discovery.regions.scenes import CLASSES, write_scenes
 
-PICTURES, CLUSTERS = 12, 8
+PICTURES, CLUSTERS = 12, 12
 FLAGS = ("--model", "hog", "--superpixels", "40", "-k", str(CLUSTERS))
 
 
@@ -31,7 +31,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def region_clusters(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Their regions in 8 clusters, by texture, colour and place."""
+    """Their regions in 12 clusters, by texture, colour and place."""
     path = tmp_path_factory.mktemp("clusters") / "regions"
     done = edgevision_does("cluster", "--segment", scenes, *FLAGS, "-o", path)
     assert done.exit_code == 0, done.output

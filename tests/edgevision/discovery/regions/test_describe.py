@@ -69,6 +69,6 @@ def test_a_network_describes_regions_by_its_maps_at_any_size() -> None:
 
     maps = DenseMaps(backbone)
 
-    assert [found.shape[:2] for found in maps(picture)] == [(6, 8), (3, 4)]  # of 48 → 64 × 64: no more than doubled
+    assert [found.shape[:2] for found in maps(picture)] == [(8, 8), (4, 4)]  # of 64 × 64: no more than doubled
     assert RegionDescriber(maps)(picture, labels).shape[0] == labels.max() + 1
     assert maps.fingerprint == backbone.fingerprint

@@ -36,7 +36,7 @@ def test_tiny_pictures_have_few(size: tuple[int, int]) -> None:
     labels = superpixels(np.zeros((*size, 3), np.uint8), 200)
 
     assert labels.shape == size
-    assert labels.max() + 1 <= max(1, size[0] * size[1] // 9 + 1)
+    assert labels.max() + 1 <= max(1, size[0] * size[1] // 4)
 
 
 def test_large_pictures_are_divided_small_and_masked_at_their_size() -> None:
