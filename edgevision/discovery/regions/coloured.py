@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from edgevision.data.images import IGNORE
 from edgevision.discovery.clustering.kmeans import Integers
 from edgevision.discovery.regions.region_set import RegionSet
 from edgevision.discovery.regions.superpixels import at_size, working_copy
-from edgevision.reports.html import Gallery, Picture, Section
-from edgevision.reports.pictures import thumbnail
+from edgevision.reports.html import Gallery, Page, Picture, Section, Table
+from edgevision.reports.pictures import class_color_hex, overlay, thumbnail
 from edgevision_runtime.types import Image
 
-SHOWN = 8  # pictures
+SHOWN = 8  # pictures of clusters
+NAMED = 24  # pictures of names
+OPEN_LIGHT = 0.3  # of the light of pixels that were left open
+OPEN_COLOUR = "#3a3a3a"  # that stands for them in the legend
 OPACITY = 0.55
 GOLDEN = 0.618034  # of a turn between the hues of two clusters: near numbers look different
 SIDE = 300  # pixels of the longer side of a picture
@@ -23,7 +28,7 @@ SIDE = 300  # pixels of the longer side of a picture
 def coloured_section(regions: RegionSet, assignment: Integers) -> Section:
     """Some pictures, spread over the set, each beside itself coloured by cluster."""
     count = len(regions.pictures.items)
-    chosen = sorted({round(place) for place in np.linspace(0, count - 1, min(SHOWN, count))})
+    chosen = sorted(spread(count, SHOWN))
     pictures = []
     for item, image in regions.pictures.images(regions.pictures.items[number] for number in chosen):
         picture = working_copy(image)
@@ -36,6 +41,31 @@ def coloured_section(regions: RegionSet, assignment: Integers) -> Section:
         "want to tell apart must differ in colour here; one thing may well have several."
     )
     return Section("The pictures, coloured by cluster", text, gallery=Gallery(pictures, columns=2))
+
+
+def spread(count: int, most: int) -> set[int]:
+    """At most so many of the numbers 0 to count - 1, spread evenly."""
+    return {round(place) for place in np.linspace(0, count - 1, min(most, count))}
+
+
+def named_picture(image: Image, mask: Image, name: str) -> Picture:
+    """A picture under the colours of its mask's classes, dark where that was left open."""
+    picture = working_copy(image)
+    small = cv2.resize(mask, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_NEAREST)
+    light = np.where(small == IGNORE, OPEN_LIGHT, 1.0)[..., None]
+    return Picture(thumbnail((overlay(picture, small) * light).astype(np.uint8)), name)
+
+
+def named_page(title: str, labels: Sequence[str], pictures: Sequence[Picture], facts: Table) -> Page:
+    """The page of a data set that names of regions made."""
+    legend = [(label, class_color_hex(number)) for number, label in enumerate(labels) if number]
+    text = (
+        f"Each class in its colour, {labels[0]} as it is, dark what was left open: it was rejected, bears no name, or "
+        "its likest regions bear another one. Training passes over it."
+    )
+    gallery = Gallery(pictures, columns=4, legend=[*legend, ("left open", OPEN_COLOUR)])
+    sections = [Section("Masks made of names", text, gallery=gallery), Section("Regions and pixels", table=facts)]
+    return Page(title, f"{', '.join(labels)}: pictures with masks, named by their regions", sections)
 
 
 def coloured(picture: Image, clusters: Integers) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from edgevision.discovery.whitening import DIMENSION, Vectors, Whitening
 from edgevision_runtime.errors import DataError, UsageError
 
 TEXTURE = "hog"  # as `--model`: what is said of regions without a network
-MOST_WHITENED = 20_000  # superpixels that the space is learned from; of more, as many drawn at random
+MOST_WHITENED = 20_000  # superpixels, about, that the space is learned from: those of pictures drawn at random
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,63 @@ def embed_regions(request: RegionRequest, hooks: EmbedHooks | None = None) -> tu
     if request.dimension is not None and not describer.whitens:
         hooks.warn(f"--dimension does nothing: {describer.title} are few numbers already")
     hooks.log(f"{len(frames.items)} pictures in superpixels, described by {describer.title}")
-    names, encoded, features = _described(frames, describer, request, hooks)
+    divider = _Divider(frames, describer, request, hooks)
+    whitening = divider.learn_space()
+    names, encoded, vectors = divider.divide(whitening)
     for problem in frames.unreadable:
         hooks.warn(f"left out: {problem}")
-    whitening = _whitening(request, describer, features)
     space = Space.of(describer.title, describer.fingerprint, whitening)
     root = str(frames.root.absolute())
-    embeddings = Embeddings(whitening(features), names, space, frames.source, whitening, root, model)
+    embeddings = Embeddings(vectors, names, space, frames.source, whitening, root, model)
     regions = RegionSet.of(frames.source, Path(root), RegionMaps.of(names, encoded))
     regions.unreadable.extend(frames.unreadable)
     return embeddings, regions
+
+
+class _Divider:
+    """Divides pictures; of no more than some it holds at a time what is said of their superpixels."""
+
+    def __init__(self, frames: FrameSet, describer: RegionDescriber, request: RegionRequest, hooks: EmbedHooks) -> None:
+        self._frames, self._describer, self._request, self._hooks = frames, describer, request, hooks
+        count = -(-MOST_WHITENED // request.superpixels)
+        order = np.random.default_rng(request.seed).permutation(len(frames.items))
+        self._drawn = set(order[:count].tolist())
+        self._described: dict[str, tuple[bytes, Vectors]] = {}  # pictures → map, features of its superpixels
+
+    def learn_space(self) -> Whitening:
+        """From pictures drawn at random.
+
+        Raises:
+            DataError: none of them can be decoded, or they say nothing.
+            UsageError: the space that was asked for is another model's.
+        """
+        for name, data, features in self._look(self._drawn):
+            self._described[name] = data, features
+        if not self._described:
+            hint = "; ".join(self._frames.unreadable[:3])
+            raise DataError(f"{self._frames.source}: no picture could be decoded", hint=hint)
+        return _whitening(
+            self._request, self._describer, np.concatenate([features for _, features in self._described.values()])
+        )
+
+    def divide(self, whitening: Whitening) -> tuple[tuple[str, ...], list[bytes], Vectors]:
+        """(names of the superpixels, the map of each picture, the superpixels in that space)."""
+        found = {name: (data, whitening(features)) for name, (data, features) in self._described.items()}
+        self._described.clear()
+        for name, data, features in self._look(set(range(len(self._frames.items))) - self._drawn):
+            found[name] = data, whitening(features)
+        pictures = [item.name for item in self._frames.items if item.name in found]
+        names = tuple(f"{name}{MARK}{number}" for name in pictures for number in range(len(found[name][1])))
+        return names, [found[name][0] for name in pictures], np.concatenate([found[name][1] for name in pictures])
+
+    def _look(self, positions: set[int]) -> Iterator[tuple[str, bytes, Vectors]]:
+        done = 0 if positions is self._drawn else len(self._drawn)
+        for item, image in self._frames.images(self._frames.items[position] for position in sorted(positions)):
+            picture = working_copy(image)
+            labels = superpixels(picture, self._request.superpixels)
+            yield item.name, encode(labels), self._describer(picture, labels)
+            done += 1
+            self._hooks.on_pictures(done, len(self._frames.items))
 
 
 def _whitening(request: RegionRequest, describer: RegionDescriber, features: Vectors) -> Whitening:
@@ -67,30 +115,9 @@ def _whitening(request: RegionRequest, describer: RegionDescriber, features: Vec
             raise UsageError(f"the space is that of {request.space.space.backbone}, here is {describer.title}",
                              expected="the model that the space was made with")  # fmt: skip
         return request.space.whitening
-    drawn = np.random.default_rng(request.seed).permutation(len(features))[:MOST_WHITENED]
-    dimension = (request.dimension or DIMENSION) if describer.whitens else None
-    return balanced(features[np.sort(drawn)], dimension)
-
-
-def _described(
-    frames: FrameSet, describer: RegionDescriber, request: RegionRequest, hooks: EmbedHooks
-) -> tuple[tuple[str, ...], list[bytes], Vectors]:
-    """(names of the superpixels, the map of each picture, what is said of each superpixel)."""
-    names: list[str] = []
-    encoded: list[bytes] = []
-    features: list[Vectors] = []
-    for item, image in frames.images():
-        picture = working_copy(image)
-        labels = superpixels(picture, request.superpixels)
-        features.append(describer(picture, labels))
-        encoded.append(encode(labels))
-        names += [f"{item.name}{MARK}{number}" for number in range(len(features[-1]))]
-        hooks.on_pictures(len(encoded), len(frames.items))
-    if not names:
-        raise DataError(f"{frames.source}: no picture could be decoded", hint="; ".join(frames.unreadable[:3]))
-    if len(names) < 2:
-        raise DataError(f"{frames.source} is one superpixel", expected="pictures of more than a few pixels")
-    return tuple(names), encoded, np.concatenate(features)
+    if len(features) < 2:
+        raise DataError(f"{request.source} is one superpixel", expected="pictures of more than a few pixels")
+    return balanced(features, (request.dimension or DIMENSION) if describer.whitens else None)
 
 
 def _open_maps(model: str | None, hooks: EmbedHooks) -> tuple[PlaceMaps, str]:

@@ -1,7 +1,8 @@
 """The data set that names of superpixels make: images/, masks/, classes.txt, and who says what of each.
 
 A mask is a PNG of class numbers; 255 marks what no name was given to, what was rejected, and what was left open, which
-training and judging pass over. provenance.csv has a row for each picture, regions.csv one for each superpixel.
+training and judging pass over. provenance.csv has a row for each picture, regions.csv one for each superpixel,
+report.html shows some.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ from edgevision.discovery.naming.dataset import (
 )
 from edgevision.discovery.naming.named_clusters import NamedClusters
 from edgevision.discovery.naming.propagate import ABSTAINED, CLUSTER, NO_LABEL, PERSON, Propagation
+from edgevision.discovery.regions.coloured import NAMED, named_page, named_picture, spread
 from edgevision.discovery.regions.region_set import RegionSet
 from edgevision.discovery.regions.superpixels import at_size
+from edgevision.reports.html import Page, Picture, Table, write_html
+from edgevision.reports.wording import percent
 from edgevision_runtime.atomic import atomic_folder
 from edgevision_runtime.errors import UsageError
 
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"  # the class of that name, if any, is class 0
 REGIONS = "regions.csv"
+REPORT = "report.html"
 REGION_COLUMNS = ("source", "region", "label", "by", "margin", "pixels")
 Rows = list[list[str]]
 
@@ -93,6 +98,7 @@ def apply_masks(named: NamedClusters, plan: ApplyPlan, on_progress: OnProgress =
         writer.write(on_progress)
         _write_csv(folder / PROVENANCE, [list(COLUMNS), *writer.picture_rows])
         _write_csv(folder / REGIONS, [list(REGION_COLUMNS), *writer.region_rows])
+        write_html(folder / REPORT, writer.page(plan.output.name))
     return Applied(found, regions.pictures.unreadable, writer.metrics())
 
 
@@ -103,6 +109,7 @@ class _MaskWriter:
         self._folder, self._regions, self._classes, self._found = folder, regions, classes, found
         self._pixels = np.zeros(len(classes.labels), np.int64)
         self._ignored = 0
+        self._shown: list[Picture] = []
         self.picture_rows: Rows = []
         self.region_rows: Rows = []
 
@@ -110,6 +117,7 @@ class _MaskWriter:
         """Go once through the pictures."""
         taken: set[str] = set()
         total = len(self._regions.pictures.items)
+        shown = spread(total, NAMED)
         for done, (item, image) in enumerate(self._regions.pictures.images(), start=1):
             labels = at_size(self._regions.maps.labels(item.name), *image.shape[:2])
             number = self._regions.maps.numbers[item.name]
@@ -122,6 +130,8 @@ class _MaskWriter:
                 place = self._write_picture(stem, item, image)
                 _write_mask(self._folder / "masks" / f"{stem}.png", mask)
                 self._count(mask)
+                if done - 1 in shown:
+                    self._shown.append(named_picture(image, mask, item.name))
             self.picture_rows.append(self._picture_row(place, item.name, mine, pixels))
             self.region_rows += self._region_rows(item.name, mine, pixels)
             on_progress(done, total)
@@ -134,6 +144,18 @@ class _MaskWriter:
             "pixels": dict(zip(self._classes.labels, self._pixels.tolist(), strict=True)),
             "pixels_left_open": self._ignored / max(1, known + self._ignored),
         }
+
+    def page(self, title: str) -> Page:
+        """To look at what was made."""
+        whole = max(1, int(self._pixels.sum()) + self._ignored)
+        rows = []
+        for label, pixels in zip(self._classes.labels, self._pixels.tolist(), strict=True):
+            place = self._found.labels.index(label)
+            counts = [f"{self._found.count(by, place):,}" for by in (PERSON, CLUSTER, ABSTAINED)]
+            rows.append([label, *counts, percent(pixels / whole)])
+        rows.append(["left open", "", "", "", percent(self._ignored / whole)])
+        headers = ("Name", "By a person", "By its cluster", "Abstained", "Pixels")
+        return named_page(title, self._classes.labels, self._shown, Table(headers, rows, (1, 2, 3, 4)))
 
     def _write_picture(self, stem: str, item: FrameItem, image: Image) -> str:
         """Link or copy the file, or write the frame of a video; returns where."""
