@@ -19,9 +19,13 @@ ORIENTATIONS = 9  # of gradients, over half a turn
 SCALES = (1.0, 3.0)  # pixels by which a picture is blurred before its gradients are taken
 TEXTURE_STEP = 4  # pixels from one place of the texture to the next
 COLOUR_AND_PLACE = 8  # numbers: mean and deviation of Lab, down and across
-EMPHASIS = 2.0
+EMPHASIS = 2.0  # of mean colour and place beside texture; 1 and 3 were a little worse on X-rays
 FAINT = 2.0  # steps of lightness a pixel: gradients below it have no direction to speak of
 
+FAINTEST = np.array([1.0] * 6 + [LEAST_DEVIATION] * 2)  # deviations of colour and place that say anything: a step of
+# Lab is hardly seen, and OpenCV gives grey a hundredth of one
+
+Numbers = npt.NDArray[np.float64]
 Maps = npt.NDArray[np.float32]
 
 
@@ -67,24 +71,24 @@ class RegionDescriber:
 def balanced(features: Vectors, dimension: int | None) -> Whitening:
     """Numbers of a `RegionDescriber` to a space: what a network saw, whitened to `dimension`, beside colour and place.
 
-    Of these each is scaled to vary by 1, mean colour and place by `EMPHASIS`. With all of it whitened together, noise
-    weighs as much as colour. Texture (no dimension) is scaled alone: it is few numbers.
+    Of these each is scaled to vary by 1. With all of it whitened together, noise weighs as much as colour. Texture (no
+    dimension) is few numbers and only scaled, mean colour and place beside it to vary by `EMPHASIS`.
     """
     seen, rest = features[:, :-COLOUR_AND_PLACE], features[:, -COLOUR_AND_PLACE:]
-    emphasis = np.array([EMPHASIS] * 3 + [1.0] * 3 + [EMPHASIS] * 2)
+    more = EMPHASIS if dimension is None else 1.0
     first = _scaling(seen, np.ones(seen.shape[1])) if dimension is None else Whitening.fit(seen, dimension)
-    second = _scaling(rest, emphasis)
+    second = _scaling(rest, np.array([more] * 3 + [1.0] * 3 + [more] * 2), FAINTEST)
     kernel = np.zeros((features.shape[1], len(first.bias) + COLOUR_AND_PLACE), np.float32)
     kernel[:-COLOUR_AND_PLACE, : len(first.bias)] = first.kernel
     kernel[-COLOUR_AND_PLACE:, len(first.bias) :] = second.kernel
     return Whitening(kernel, np.concatenate([first.bias, second.bias]))
 
 
-def _scaling(features: Vectors, deviations: npt.NDArray[np.float64]) -> Whitening:
-    """To mean 0 and these standard deviations; what is the same everywhere says nothing."""
+def _scaling(features: Vectors, deviations: Numbers, least: Numbers | float = LEAST_DEVIATION) -> Whitening:
+    """To mean 0 and these standard deviations; what varies by less than `least` is taken to vary by that."""
     values = features.astype(np.float64)
-    mean, found = values.mean(axis=0), values.std(axis=0)
-    scale = np.where(found > LEAST_DEVIATION, deviations / np.maximum(found, LEAST_DEVIATION), 0)
+    mean = values.mean(axis=0)
+    scale = deviations / np.maximum(values.std(axis=0), least)
     return Whitening(np.diag(scale).astype(np.float32), (-mean * scale).astype(np.float32))
 
 
