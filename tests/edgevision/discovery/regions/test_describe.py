@@ -7,7 +7,7 @@ import pytest
 
 from edgevision.discovery.keras_backbone import KerasBackbone, without_head
 from edgevision.discovery.regions.dense_maps import DenseMaps
-from edgevision.discovery.regions.describe import RegionDescriber, TextureMaps, pooled
+from edgevision.discovery.regions.describe import RegionDescriber, TextureMaps, balanced, pooled
 from edgevision.discovery.regions.superpixels import superpixels
 from edgevision.training.architectures import ArchitectureOptions, build
 from edgevision_runtime.contract import Preprocess
@@ -58,6 +58,18 @@ def test_the_texture_tells_stripes_by_their_direction() -> None:
 
     assert found[0, :9].argmax() in (0, 8)  # gradients across
     assert found[1, :9].argmax() == 4  # gradients down
+
+
+def test_grey_pictures_are_not_told_apart_by_the_rounding_of_their_colour() -> None:
+    down, across = np.indices((40, 60))
+    grey = np.repeat((2 * down + 2 * across)[..., None], 3, axis=2).astype(np.uint8)
+    features = RegionDescriber(TextureMaps())(grey, superpixels(grey, 40))
+
+    spread = (features @ balanced(features, None).kernel).std(axis=0)
+
+    green_red, blue_yellow = spread[-7], spread[-6]
+    assert max(green_red, blue_yellow) < 0.05
+    assert spread[-8] == pytest.approx(2, rel=1e-3)  # mean lightness counts double
 
 
 def test_a_network_describes_regions_by_its_maps_at_any_size() -> None:

