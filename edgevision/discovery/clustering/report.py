@@ -168,8 +168,8 @@ def _sheet(clustered: Clustered, album: Album) -> Section:
         purity = "" if math.isnan(facts.purity) else f" · purity {percent(facts.purity)}"
         pictures.append(Picture(_jpeg(image), f"Cluster {number} · {facts.size:,}{purity}\n{name}"))
     text = (
-        "The most typical picture of each cluster is large, with its name below; beside it those that are next, each "
-        "unlike the others; framed in orange those that nearly fell into another cluster."
+        f"The most typical of each cluster's {clustered.plan.things} is large, with its name below; beside it those "
+        "that are next, each unlike the others; framed in orange those that nearly fell into another cluster."
     )
     if len(clustered.statistics.clusters) > MOST_CLUSTERS:
         text += f" The {MOST_CLUSTERS} largest of {len(clustered.statistics.clusters)}."
@@ -187,9 +187,12 @@ def _map(clustered: Clustered) -> Section:
     small = [fitted(album.get(position, blank), (THUMBNAIL, THUMBNAIL))[..., ::-1] for position in chosen.tolist()]
     groups = [int(assignment[position]) for position in chosen]
     picture = embedding_map(flatten_to_map(vectors[chosen]), small, groups)
-    text = "Each picture where its embedding lies; near ones are alike to the network. Colours are those of clusters."
+    text = (
+        f"{clustered.plan.things.capitalize()} where their embeddings lie; near ones are alike to the network. "
+        "Colours are those of clusters."
+    )
     if len(chosen) < len(vectors):
-        text += f" {len(chosen):,} pictures drawn at random."
+        text += f" {len(chosen):,} drawn at random."
     return Section("The map", text, figures=[Figure("t-SNE of the embedding.", picture, is_wide=True)])
 
 
@@ -203,8 +206,8 @@ def _outliers(clustered: Clustered, album: Album) -> Section:
         if position in album.pictures
     ]  # fmt: skip
     text = (
-        f"{len(statistics.outliers)} pictures lie farther than {statistics.outlier_distance:.2f} from the centre of "
-        f"their cluster, as {FARTHEST} do. The farthest first; `assignments.csv` has them all."
+        f"{len(statistics.outliers)} {clustered.plan.things} lie farther than {statistics.outlier_distance:.2f} from "
+        f"the centre of their cluster, as {FARTHEST} do. The farthest first; `assignments.csv` has them all."
     )
     return Section("Outliers", text, gallery=Gallery(pictures, columns=6))
 
