@@ -13,6 +13,7 @@ from edgevision.data.dataset import open_dataset
 from edgevision.data.images import IGNORE, read_mask_values
 from edgevision.discovery.naming.dataset import ApplyPlan
 from edgevision.discovery.naming.named_clusters import NamedClusters
+from edgevision.discovery.naming.thumbnails import Thumbnails
 from edgevision.discovery.regions.masks import apply_masks
 from edgevision_runtime.errors import DataError, UsageError
 from tests.edgevision.discovery.clips import write_video
@@ -126,6 +127,9 @@ def test_frames_of_videos_get_masks_too(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert len(open_dataset(tmp_path / "set", "segment").samples) == 8
     assert {path.stem for path in (tmp_path / "set" / "masks").iterdir()} == {f"a.avi__{n:06d}" for n in range(8)}
+    frames = NamedClusters.open(tmp_path / "clusters").frames()
+    thumbnails = Thumbnails(frames)
+    assert all(thumbnails.get(place).data for place in (len(frames.items) - 1, 0, 1))  # not in the order of the video
 
 
 def test_pictures_that_are_gone_and_maps_that_are_gone_are_told(clusters: Path, scenes: Path, tmp_path: Path) -> None:
