@@ -11,7 +11,7 @@ from typing import Any
 
 from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
 from edgevision_runtime.errors import ModelError, UsageError
-from edgevision_runtime.spec import read_spec, spec_to_json
+from edgevision_runtime.spec import EMBED, read_spec, spec_to_json
 from edgevision_runtime.types import ModelSpec
 
 SCHEMA = "edgevision.run/1"
@@ -64,8 +64,22 @@ class RunDirectory:
 
     @property
     def stage(self) -> str:
-        """One of trained, pruned, quantized (that is: quantization-aware trained)."""
+        """One of pretrained, trained, pruned, quantized (that is: quantization-aware trained)."""
         return str(self.record["stage"])
+
+    def require_labels(self) -> None:
+        """Refuse a run of `pretrain`, which nothing but learning can go on from.
+
+        Raises:
+            UsageError: it gives features of a picture and no labels.
+        """
+        if self.spec.task == EMBED:
+            raise UsageError(
+                f"{self.path} learned without labels and names none yet",
+                expected="a run that tells labels apart",
+                hint=f"`edgevision train DATA --weights {self.path}` makes one of labelled pictures, "
+                f"`edgevision cluster DATA --model {self.path}` and `edgevision label` of others",
+            )
 
     def metrics(self) -> dict[str, Any]:
         """The contents of metrics.json."""

@@ -65,7 +65,7 @@ pretrain_options = (
     click.option("--batch", type=click.IntRange(2), default=256, show_default=True),
     click.option("--learning-rate", type=float, default=0.002, show_default=True),
     click.option("--scan", type=click.IntRange(2), metavar="K", help="Then pull neighbours into K clusters (SCAN)."),
-    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 600 steps, at least 15 epochs]"),
+    click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 400 steps, at least 8 epochs]"),
     click.option("--strategy", type=click.Choice(["none", "mirrored", "multiworker"]), default="none",
                  show_default=True),
     click.option("--resume", is_flag=True, help="Go on with an interrupted learning of the same plan."),

@@ -90,6 +90,7 @@ def open_subject(origin: Origin, log: Log = lambda text: None) -> Subject:
 def _from_run(run: RunDirectory, origin: Origin, log: Log) -> Subject:
     if origin.statement is not None and not origin.statement.is_empty():
         raise UsageError(f"{run.path} is a run and states its own contract", expected="no --task, --labels, --mean …")
+    run.require_labels()
     record = dict(run.record)
     if origin.data is not None:
         record["data"] = {**record["data"], "source": origin.data}

@@ -79,7 +79,7 @@ def open_source_model(path: Path, statement: Statement) -> SourceModel:
     """Open a run directory or a foreign model.
 
     Raises:
-        UsageError: something is not stated, or stated twice.
+        UsageError: something is not stated, or stated twice, or a run of `pretrain`.
         ModelError: a run directory that is not whole.
     """
     if (path / "run.json").is_file():
@@ -124,6 +124,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 
 def _from_run(run: RunDirectory) -> SourceModel:
+    run.require_labels()
     return SourceModel(
         path=run.model_path,
         spec=run.spec,

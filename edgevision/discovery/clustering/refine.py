@@ -19,8 +19,8 @@ from edgevision.discovery.frames import FrameSet
 from edgevision.discovery.keras_backbone import KerasBackbone, features_of
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Material, Pictures
-from edgevision.discovery.pretraining.plan import SCAN_STEPS, epochs_of
-from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, make_scan
+from edgevision.discovery.pretraining.plan import scan_epochs_of
+from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, find_start, make_scan
 from edgevision.discovery.pretraining.views import parse_views, views_for
 from edgevision.discovery.whitening import DIMENSION, Whitening
 from edgevision.runs import NewRun, RunDirectory, write_run
@@ -81,10 +81,12 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     names, pictures, views = _read(frames, before.preprocess, run, hooks)
     if len(pictures) < plan.clusters:
         raise DataError(f"{len(pictures)} pictures for {plan.clusters} clusters of SCAN", expected="at least as many")
-    epochs = plan.epochs or epochs_of(SCAN_STEPS, len(pictures), plan.batch)
+    epochs = plan.epochs or scan_epochs_of(len(pictures), plan.batch)
     hooks.log(f"SCAN: {epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
     material = Material(before.model, pictures, parse_views(views), before.preprocess.color)
-    scan = make_scan(material, features_of(before.model, pictures), plan.clusters)
+    start = find_start(material, features_of(before.model, pictures), plan.clusters, plan.seed)
+    hooks.log(start.describe())
+    scan = make_scan(material, start)
     with tempfile.TemporaryDirectory() as folder:
         loop_plan = LoopPlan(epochs, plan.batch, SCAN_RATE, plan.seed)
         loop = Loop(scan, len(pictures), loop_plan, place("none"), Path(folder))

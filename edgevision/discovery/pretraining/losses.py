@@ -40,11 +40,12 @@ def distill(student: Any, teacher: Any) -> Any:
 def scan(first: Any, second: Any, entropy_weight: float = 5.0) -> Any:
     """SCAN (Van Gansbeke et al. 2020, equation 2): neighbours in one cluster, all clusters used alike.
 
-    `first`, `second`: cluster probabilities, float32 (n, k), of pictures and of a neighbour of each.
+    `first`, `second`: cluster probabilities, float32 (n, k) or (heads, n, k), of pictures and of a neighbour of each.
+    One loss, or one for each head.
     """
-    agreement = -tf.reduce_mean(tf.math.log(tf.reduce_sum(first * second, axis=1) + 1e-8))
-    mean = (tf.reduce_mean(first, axis=0) + tf.reduce_mean(second, axis=0)) / 2
-    return agreement + entropy_weight * tf.reduce_sum(mean * tf.math.log(mean + 1e-8))
+    agreement = -tf.reduce_mean(tf.math.log(tf.reduce_sum(first * second, axis=-1) + 1e-8), axis=-1)
+    mean = (tf.reduce_mean(first, axis=-2) + tf.reduce_mean(second, axis=-2)) / 2
+    return agreement + entropy_weight * tf.reduce_sum(mean * tf.math.log(mean + 1e-8), axis=-1)
 
 
 def _missing_spread(values: Any) -> Any:

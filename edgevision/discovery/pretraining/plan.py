@@ -9,8 +9,8 @@ from typing import Any
 from edgevision_runtime.errors import UsageError
 
 METHODS = ("vicreg", "simclr", "distill")
-STEPS, SCAN_STEPS = 800, 600  # of each stage, where nobody says how many epochs
-LEAST_EPOCHS = 15
+STEPS, SCAN_STEPS = 800, 400  # of each stage, where nobody says how many epochs
+LEAST_EPOCHS, LEAST_SCAN_EPOCHS = 15, 8  # so that large sets are seen often enough too
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,15 @@ class PretrainPlan:
         return asdict(self)
 
 
-def epochs_of(steps: int, pictures: int, batch: int) -> int:
-    """How many epochs make so many steps; at least LEAST_EPOCHS, so that large sets are seen often enough too."""
-    return max(LEAST_EPOCHS, math.ceil(steps / max(1, pictures // min(batch, pictures))))
+def epochs_of(pictures: int, batch: int) -> int:
+    """How many epochs a pretraining has by default."""
+    return max(LEAST_EPOCHS, _epochs_of(STEPS, pictures, batch))
+
+
+def scan_epochs_of(pictures: int, batch: int) -> int:
+    """How many epochs SCAN has by default: few, since it begins with heads that fit."""
+    return max(LEAST_SCAN_EPOCHS, _epochs_of(SCAN_STEPS, pictures, batch))
+
+
+def _epochs_of(steps: int, pictures: int, batch: int) -> int:
+    return math.ceil(steps / max(1, pictures // min(batch, pictures)))

@@ -16,8 +16,8 @@ from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Distillation, Material, Objective, Pictures, Scan, TwoViews
-from edgevision.discovery.pretraining.plan import SCAN_STEPS, STEPS, PretrainPlan, epochs_of
-from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, make_scan
+from edgevision.discovery.pretraining.plan import PretrainPlan, epochs_of, scan_epochs_of
+from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, find_start, make_scan
 from edgevision.discovery.pretraining.spread import Spread
 from edgevision.discovery.pretraining.views import DISTILLED, parse_views, views_for
 from edgevision.discovery.whitening import Vectors, Whitening
@@ -160,7 +160,7 @@ class _Pretraining:
         return values if teacher.weighing == "untouched" else Whitening.fit(values, TEACHER_DIMENSION)(values)
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
-        epochs = self.plan.epochs or epochs_of(STEPS, len(self.pictures), self.plan.batch)
+        epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch)
         plan = LoopPlan(epochs, self.plan.batch, self.plan.learning_rate, self.plan.seed)
         if self.plan.minutes is None:
             return plan
@@ -192,10 +192,11 @@ class _Pretraining:
 
     def _scan(self) -> Scan:
         """A stage that makes neighbours of the embedding fall into one cluster."""
-        features = self._features()
+        start = find_start(self.material, self._features(), int(self.plan.scan or 0), self.plan.seed)
         with self.placement.strategy.scope():
-            scan = make_scan(self.material, features, int(self.plan.scan or 0))
-        epochs = self.plan.scan_epochs or epochs_of(SCAN_STEPS, len(self.pictures), self.plan.batch)
+            scan = make_scan(self.material, start)
+        epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch)
+        self.hooks.log(f"SCAN: {epochs} epochs for {self.plan.scan} clusters; {start.describe()}")
         plan = LoopPlan(epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan
