@@ -2,6 +2,7 @@
 
 runs/NAME           a run directory: of `pretrain`, or of `train`, without its head
 model.evb           a bundle with an embedding, on the engine that a device would use
+model.keras …       somebody else's model, with its contract beside it; see file_backbone.py
 NAME                pinned weights, such as mobilenet_v2-imagenet or imagenet
 hog                 histograms of gradients: no network, nothing to fetch
 pixels              the small grey picture itself: what everything else is held against
@@ -70,12 +71,16 @@ def open_backbone(text: str) -> Backbone:
         from edgevision.discovery.bundle_backbone import BundleBackbone
 
         return BundleBackbone(path)
+    from edgevision.discovery.file_backbone import FileBackbone, is_model_file
+
+    if is_model_file(path):
+        return FileBackbone(path)
     if text in pinned_names():
         return KerasBackbone.pinned(text)
     known = (*WITHOUT_NETWORK, *pinned_names())
     raise UsageError(
         f"no backbone {text!r}",
-        expected=f"a run directory, a bundle, or {' | '.join(known)}",
+        expected=f"a run directory, a bundle, a model file, or {' | '.join(known)}",
         hint=did_you_mean(text, known),
     )
 
