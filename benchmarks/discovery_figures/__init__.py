@@ -1,1 +1,1 @@
-"""The parts of `benchmarks/discovery.py`."""
+"""The parts of `benchmarks/discovery.py` and `benchmarks/loop.py`."""

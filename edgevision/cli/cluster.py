@@ -14,7 +14,7 @@ import click
 from edgevision.cli.console import Console
 from edgevision.cli.discover import Bars, embed_options, verb_report
 from edgevision.cli.options import all_of, console_options, force_option, output_option, report_option, seed_option
-from edgevision_runtime.errors import EdgeVisionError
+from edgevision_runtime.errors import EdgeVisionError, UsageError
 
 if TYPE_CHECKING:
     from edgevision.discovery.clustering.cluster import Clustered, ClusterHooks
@@ -26,17 +26,22 @@ Examples:
   edgevision cluster emb.npz -o clusters/ -k 30
   edgevision cluster drive.mp4 --every 0.2 -o scenes/ --keyframes keyframes/
   edgevision cluster mnist --model runs/ssl -k 10 --scan --truth -o digits/
+  edgevision cluster --segment lungs -k 64 -o regions/
 
 More clusters than there are things is right: several may get the same name."""
 
 cluster_options = (
     click.option("-k", "k", type=click.IntRange(1), default=50, show_default=True, help="How many clusters."),
-    click.option("--model", metavar="RUN|NAME", help="What looks at the pictures, as of embed. [default: hog]"),
+    click.option("--model", metavar="RUN|NAME",
+                 help="What looks at the pictures, as of embed. [default: hog; imagenet with --segment]"),
     *embed_options[1:],
     click.option("--scan", is_flag=True, help="Train the run's network on until neighbours share one of k clusters."),
     click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 400 steps, at least 8 epochs]"),
+    click.option("--segment", is_flag=True, help="Cluster regions of the pictures (superpixels): names make masks."),
+    click.option("--superpixels", type=click.IntRange(2, 4096), metavar="N",
+                 help="Of each picture, about, with --segment. [default: 200]"),
     click.option("--truth", "has_truth", is_flag=True,
-                 help="Then judge by the names of the class folders; clusters stay as they are."),
+                 help="Then judge by the class folders, or masks; clusters stay as they are."),
     click.option("--truth-csv", type=click.Path(path_type=Path, exists=True, dir_okay=False),
                  help="The same with the columns name,label of this file."),
     click.option("--keyframes", type=click.Path(path_type=Path, file_okay=False),
@@ -53,13 +58,15 @@ cluster_options = (
 @force_option
 @console_options
 def cluster(console: Console, data: str, output: Path, report: Path | None, **given: Any) -> None:
-    """Group the pictures or video frames of DATA, or the vectors of an .npz, into clusters to name."""
+    """Group the pictures or video frames of DATA, their regions, or the vectors of an .npz, into clusters to name."""
     force, keyframes = given.pop("force"), given.pop("keyframes")
     truth_flags = given.pop("has_truth"), given.pop("truth_csv")
     from edgevision.discovery.clustering.cluster import ClusterPlan, form_clusters
     from edgevision.discovery.clustering.folder import check_writable
 
     plan = ClusterPlan(data, **given)
+    if plan.segment and (truth_flags[1] is not None or keyframes is not None):
+        raise UsageError("--segment with --truth-csv or --keyframes", expected="--truth, for sets with masks")
     check_writable(output, force=force)
     from edgevision.discovery.clustering.outcome import Target, check_keyframes, metrics_of, write_outcome
     from edgevision.reports.envelope import Stopwatch
@@ -102,10 +109,12 @@ def _judged(found: Clustered, has_truth: bool, truth_csv: Path | None) -> tuple[
     """
     if not has_truth and truth_csv is None:
         return None, None
-    from edgevision.discovery.clustering.outcome import judge_clusters
+    from edgevision.discovery.clustering.outcome import judge_clusters, judge_regions
     from edgevision.discovery.truth import truth_of_csv, truth_of_folders
 
     try:
+        if found.plan.segment:
+            return judge_regions(found), None
         truth = truth_of_folders(found.embeddings.names) if truth_csv is None else truth_of_csv(truth_csv)
         return judge_clusters(found, truth), None
     except EdgeVisionError as error:
@@ -115,13 +124,24 @@ def _judged(found: Clustered, has_truth: bool, truth_csv: Path | None) -> tuple[
 def _cluster_text(metrics: dict[str, Any]) -> str:
     sizes = metrics["sizes"]
     purity = "unknown" if metrics["purity"] is None else f"{metrics['purity']:.1%}"
+    what = f"{metrics['pictures']} pictures"
+    if "regions" in metrics:
+        what = f"{metrics['regions']} regions of {what}"
     lines = [
-        f"{metrics['clusters']} clusters of {metrics['pictures']} pictures by {metrics['method']}, "
+        f"{metrics['clusters']} clusters of {what} by {metrics['method']}, "
         f"{min(sizes)} to {max(sizes)} each; neighbour purity {purity}; {metrics['outliers']} outliers"
     ]
     if "scenes" in metrics:
         lines.append(f"{metrics['scenes']} scenes, {metrics['distinct_scenes']} of them different")
-    if truth := metrics.get("truth"):
+    truth = metrics.get("truth")
+    if truth and "mean_iou" in truth:
+        lines.append(
+            f"against true masks, each cluster named after most of it: {truth['named_accuracy']:.1%} of the pixels "
+            f"right, mean IoU {truth['named_mean_iou']:.1%}; no naming of these regions is above "
+            f"{truth['best_accuracy']:.1%}; clusters and classes one to one: {truth['accuracy']:.1%}, "
+            f"mean IoU {truth['mean_iou']:.1%}"
+        )
+    elif truth:
         lines.append(
             f"against true labels: accuracy {truth['accuracy']:.1%}, {truth['named_accuracy']:.1%} with each cluster "
             f"named after most of it; NMI {truth['nmi']:.3f}, ARI {truth['ari']:.3f}"

@@ -40,7 +40,7 @@ Examples:
 
 embed_options = (
     click.option("--model", default="hog", show_default=True, metavar="RUN|NAME",
-                 help="What looks at the pictures: a run directory, pinned weights, hog or pixels."),
+                 help="What looks at the pictures: a run, bundle, model file, pinned weights, hog or pixels."),
     click.option("--dimension", type=click.IntRange(1), help="Numbers of an embedding, at most. [default: 32]"),
     click.option("--space", type=click.Path(path_type=Path), metavar="EMB.npz",
                  help="Whiten as these embeddings are, to compare with them. [default: by these pictures]"),
@@ -51,7 +51,8 @@ embed_options = (
 pretrain_options = (
     click.option("--method", type=click.Choice(["vicreg", "simclr", "distill"]),
                  help="[default: distill with a teacher, vicreg without]"),
-    click.option("--teacher", metavar="NAME|RUN|BUNDLE", help="Learn what this one sees, such as imagenet."),
+    click.option("--teacher", metavar="NAME|RUN|BUNDLE|FILE",
+                 help="Learn what this one sees, such as imagenet. See docs/discover.md for model files."),
     click.option("--arch", "architecture", default="cnn", show_default=True, help="The backbone, as of train."),
     click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the architecture."),
     click.option("--image-size", metavar="H,W", help="Pixels the network sees. [default: the architecture's]"),

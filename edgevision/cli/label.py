@@ -31,7 +31,8 @@ Without a browser: write the names into clusters/names.csv; `-` leaves a cluster
 APPLY_EPILOG = """\b
 Examples:
   edgevision apply clusters/ -o dataset/
-  edgevision apply clusters/ -o dataset/ --abstain 0.3 --centroid-model runs/named"""
+  edgevision apply clusters/ -o dataset/ --abstain 0.3 --centroid-model runs/named
+Of `cluster --segment` it makes images with masks, and leaves open pixels out of them."""
 
 clusters_argument = click.argument("clusters", type=click.Path(path_type=Path))
 
@@ -50,7 +51,7 @@ def label(console: Console, clusters: Path, port: int, no_browser: bool) -> None
 
     named = NamedClusters.open(clusters)
     following = _following(clusters)
-    subject = Subject(str(named.folder.embeddings.source), named.folder.embeddings.names, following)
+    subject = Subject(str(named.folder.embeddings.source), named.folder.embeddings.names, following, named.things)
     routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.frames()))
     server = PageServer(routes.answer, port)
     server.start()
@@ -85,7 +86,7 @@ def _following(clusters: Path) -> str:
 def _show_progress(console: Console, named: NamedClusters, following: str) -> None:
     from edgevision.discovery.naming.progress import Progress
 
-    progress = Progress.of(named.state)
+    progress = Progress.of(named.state, named.things)
     names = named.state.used_names.most_common()
     document = {**vars(progress), "names": dict(names), "saved": str(named.store.names_path)}
     console.result(progress.in_words, document)
@@ -94,7 +95,7 @@ def _show_progress(console: Console, named: NamedClusters, following: str) -> No
 
 @click.command(epilog=APPLY_EPILOG)
 @clusters_argument
-@output_option("The data set to write: a folder for each name.")
+@output_option("The data set to write: a folder for each name, or images/ and masks/ of regions.")
 @click.option(
     "--abstain",
     type=click.FloatRange(0, 1, max_open=True),
@@ -115,7 +116,7 @@ def _show_progress(console: Console, named: NamedClusters, following: str) -> No
 @force_option
 @console_options
 def apply(console: Console, clusters: Path, output: Path, report: Path | None, **given: Any) -> None:
-    """Label the pictures of CLUSTERS by the names of their clusters, and write them as a data set."""
+    """Label the pictures or regions of CLUSTERS by the names of their clusters, and write them as a data set."""
     if given["model"] and not given["centroid_model"]:
         raise UsageError("--model is for the classifier", expected="--centroid-model RUN beside it")
     from edgevision.discovery.naming.dataset import ApplyPlan
@@ -128,6 +129,9 @@ def apply(console: Console, clusters: Path, output: Path, report: Path | None, *
     if given["centroid_model"]:
         check_writable(given["centroid_model"], force=given["force"])
     named = NamedClusters.open(clusters)
+    if named.folder.has_regions and given["centroid_model"]:
+        raise UsageError(f"--centroid-model of {clusters}, which holds clusters of regions",
+                         expected="`edgevision train --task segment` on the data set")  # fmt: skip
     for notice in named.store.notices:
         console.log(notice)
     _say_what_is_open(console, named)
@@ -154,17 +158,21 @@ def _apply(console: Console, named: NamedClusters, plan: ApplyPlan) -> Applied:
             for advance in bars:
                 advance("")
 
-        return apply_names(named, plan, on_progress)
+        if not named.folder.has_regions:
+            return apply_names(named, plan, on_progress)
+        from edgevision.discovery.regions.masks import apply_masks
+
+        return apply_masks(named, plan, on_progress)
 
 
 def _say_what_is_open(console: Console, named: NamedClusters) -> None:
     from edgevision.discovery.naming.progress import Progress
 
-    progress = Progress.of(named.state)
+    progress = Progress.of(named.state, named.things)
     console.log(progress.in_words)
     if not progress.is_done:
         count = progress.clusters - progress.named - progress.rejected
-        console.warn(f"{count} clusters have no name yet: their pictures are not in the data set")
+        console.warn(f"{count} clusters have no name yet: their {named.things} are not in the data set")
 
 
 def _show_applied(console: Console, applied: Applied) -> None:
@@ -173,12 +181,17 @@ def _show_applied(console: Console, applied: Applied) -> None:
     console.result(
         table(["name", "by a person", "by its cluster", "left open"], rows, right=(1, 2, 3)), applied.metrics()
     )
+    things = "pictures"
+    if applied.masks is not None:
+        things = "regions"
+        console.log(f"{applied.masks['images']} pictures with masks, {applied.masks['pixels_left_open']:.1%} of their "
+                    "pixels left open (255)")  # fmt: skip
     for problem in applied.missing:
         console.warn(f"left out: {problem}")
     for name, by in counts.items():
         if by["abstained"] > by["person"] + by["cluster"]:
             console.warn(
-                f"most pictures of {name!r} are too near to another name: split its clusters, or check their names"
+                f"most {things} of {name!r} are too near to another name: split its clusters, or check their names"
             )
 
 

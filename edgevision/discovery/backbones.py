@@ -2,6 +2,7 @@
 
 runs/NAME           a run directory: of `pretrain`, or of `train`, without its head
 model.evb           a bundle with an embedding, on the engine that a device would use
+model.keras …       somebody else's model, with its contract beside it; see file_backbone.py
 NAME                pinned weights, such as mobilenet_v2-imagenet or imagenet
 hog                 histograms of gradients: no network, nothing to fetch
 pixels              the small grey picture itself: what everything else is held against
@@ -22,7 +23,7 @@ from edgevision_runtime.errors import UsageError, did_you_mean
 from edgevision_runtime.operations import Color, Resize
 
 if TYPE_CHECKING:
-    from edgevision.discovery.whitening import Vectors, Whitening
+    from edgevision.discovery.whitening import Vectors, Weighing, Whitening
     from edgevision_runtime.types import Image
 
 HOG_SIZE = 64  # pixels a side
@@ -36,7 +37,7 @@ class Backbone(Protocol):
     title: str  # for people
     fingerprint: str  # sha256 over weights and contract: equal ones give equal features
     preprocess: Preprocess
-    whitens: bool  # whether whitening helps its features; that of pixels it harms
+    weighing: Weighing  # of its features, in the embedding that tells things apart best
 
     def features(self, images: Sequence[Image]) -> Vectors:
         """Pictures, uint8 (h, w, 3) BGR each, to float32 (n, d)."""
@@ -70,12 +71,16 @@ def open_backbone(text: str) -> Backbone:
         from edgevision.discovery.bundle_backbone import BundleBackbone
 
         return BundleBackbone(path)
+    from edgevision.discovery.file_backbone import FileBackbone, is_model_file
+
+    if is_model_file(path):
+        return FileBackbone(path)
     if text in pinned_names():
         return KerasBackbone.pinned(text)
     known = (*WITHOUT_NETWORK, *pinned_names())
     raise UsageError(
         f"no backbone {text!r}",
-        expected=f"a run directory, a bundle, or {' | '.join(known)}",
+        expected=f"a run directory, a bundle, a model file, or {' | '.join(known)}",
         hint=did_you_mean(text, known),
     )
 
@@ -84,7 +89,7 @@ class HogBackbone:
     """Histograms of oriented gradients (Dalal and Triggs 2005) of a 64 × 64 grey picture: 1764 numbers."""
 
     title = "hog"
-    whitens = True
+    weighing: Weighing = "equal"
     preprocess = Preprocess((Resize((HOG_SIZE, HOG_SIZE), "squash", "bilinear"), Color("gray")))
 
     def __init__(self) -> None:
@@ -102,7 +107,7 @@ class PixelsBackbone:
     """A grey picture of 28 × 28 pixels as 784 numbers in 0..1."""
 
     title = "pixels"
-    whitens = False
+    weighing: Weighing = "untouched"
     preprocess = Preprocess((Resize((PIXELS_SIZE, PIXELS_SIZE), "squash", "area"), Color("gray")))
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from edgevision_runtime.engines import open_engine
 from edgevision_runtime.errors import ModelError
 
 if TYPE_CHECKING:
-    from edgevision.discovery.whitening import Vectors
+    from edgevision.discovery.whitening import Vectors, Weighing
     from edgevision_runtime.types import EmbeddingOutput, Engine, Image
 
 
@@ -30,7 +30,7 @@ class BundleBackbone:
         ModelError: the bundle has no embedding.
     """
 
-    whitens = True
+    weighing: Weighing = "equal"
 
     def __init__(self, path: Path, *, variant: str | None = None, engine: str | None = None) -> None:
         bundle = Bundle.open(path)

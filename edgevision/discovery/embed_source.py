@@ -52,8 +52,8 @@ def embed_source(request: EmbedRequest, hooks: EmbedHooks | None = None) -> tupl
     space = None if request.space is None else Embeddings.load(request.space)
     frames, backbone = open_frames(request.source, request.every_s), open_backbone(request.model)
     hooks.log(f"{len(frames.items)} pictures through {backbone.title}")
-    if request.dimension is not None and not backbone.whitens:
-        hooks.warn(f"--dimension does nothing: {backbone.title} are not whitened, which would harm them")
+    if request.dimension is not None and backbone.weighing == "untouched":
+        hooks.warn(f"--dimension does nothing: {backbone.title} stay as they are, which serves them best")
     found = embed(frames, backbone, EmbedPlan(request.dimension or DIMENSION, space), hooks.on_pictures)
     for problem in frames.unreadable:
         hooks.warn(f"left out: {problem}")

@@ -129,8 +129,8 @@ def embed(
     if plan.space is not None:
         whitening = plan.space.whitening
     else:
-        whitens = backbone.whitens and len(names) > 1
-        whitening = Whitening.fit(features, plan.dimension) if whitens else Whitening.none(features.shape[1])
+        weighing = backbone.weighing if len(names) > 1 else "untouched"
+        whitening = Whitening.fit(features, plan.dimension, weighing)
     space = Space.of(backbone.title, backbone.fingerprint, whitening)
     return Embeddings(whitening(features), names, space, frames.source, whitening, str(frames.root.absolute()))
 

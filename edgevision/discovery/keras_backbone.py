@@ -20,7 +20,7 @@ from edgevision_runtime.errors import ModelError
 from edgevision_runtime.operations import Color, Resize
 
 if TYPE_CHECKING:
-    from edgevision.discovery.whitening import Vectors
+    from edgevision.discovery.whitening import Vectors, Weighing
     from edgevision_runtime.types import Image
 
 IMAGENET = "imagenet"  # short for the pinned weights below
@@ -30,10 +30,8 @@ DEFAULT_PINNED = "mobilenet_v2-imagenet"
 class KerasBackbone:
     """The features of a tf_keras model; BatchNorm in inference mode."""
 
-    whitens = True
-
-    def __init__(self, model: keras.Model, preprocess: Preprocess, title: str) -> None:
-        self.model, self.preprocess, self.title = model, preprocess, title
+    def __init__(self, model: keras.Model, preprocess: Preprocess, title: str, weighing: Weighing = "equal") -> None:
+        self.model, self.preprocess, self.title, self.weighing = model, preprocess, title, weighing
         self.fingerprint = fingerprint_of(title, preprocess, model.get_weights())
         self._infer = tf.function(lambda tensors: model(tensors, training=False), reduce_retracing=True)
 
@@ -46,7 +44,8 @@ class KerasBackbone:
         """
         run = RunDirectory.open(path)
         model, name = load_model(run), run.record.get("architecture", {}).get("name", "")
-        return cls(without_head(model, name), run.spec.preprocess, f"{path.name} ({name or 'unknown'})")
+        weighing: Weighing = "equal" if run.stage == "pretrained" else "own"
+        return cls(without_head(model, name), run.spec.preprocess, f"{path.name} ({name or 'unknown'})", weighing)
 
     @classmethod
     def pinned(cls, name: str) -> KerasBackbone:

@@ -1,12 +1,14 @@
 """From features to an embedding: z-score, PCA-whitening and length 1, of which the first two are one dense layer.
 
 Whitening gives each direction of the features the same weight, so that what varies most (thickness of strokes, light)
-does not drown what tells things apart. Learned features gain much by it; raw pixels lose.
+does not drown what tells things apart. Features that were learned without labels gain much by it. Those of a network
+that learned the very labels lose: what varies most in them is what tells the classes apart. Raw pixels lose too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from edgevision_runtime.errors import DataError
 
 Vectors = npt.NDArray[np.float32]
+Weighing = Literal["equal", "own", "untouched"]  # how much principal directions weigh: alike, as they vary; none at all
 
 DIMENSION = 32  # of embeddings, where nobody asks for another; 24 to 64 clustered alike in our measurements
 LEAST_DEVIATION = 1e-6  # of a feature that says anything; below it is a dead unit
@@ -27,14 +30,14 @@ class Whitening:
     bias: Vectors  # (dimension,)
 
     @classmethod
-    def fit(cls, features: Vectors, dimension: int = DIMENSION, *, whitens: bool = True) -> Whitening:
+    def fit(cls, features: Vectors, dimension: int = DIMENSION, weighing: Weighing = "equal") -> Whitening:
         """Learn the map from features, float32 (n, d): at most `dimension` outputs, fewer where they have fewer.
-
-        Without whitening the outputs keep how much they vary: what a student should learn of its teacher first.
 
         Raises:
             DataError: fewer than two pictures, features that are not finite, or the same for every picture.
         """
+        if weighing == "untouched":
+            return cls.none(features.shape[1])
         if len(features) < 2 or not np.isfinite(features).all():
             raise DataError(f"features of {len(features)} pictures", expected="finite ones of at least two")
         values = features.astype(np.float64)
@@ -45,12 +48,13 @@ class Whitening:
         scores = (values[:, lives] - mean[lives]) / deviation[lives]
         directions, spread = _principal(scores, dimension)
         kernel = np.zeros((features.shape[1], len(spread)))
-        kernel[lives] = directions.T / (spread if whitens else 1.0) / deviation[lives, None]
+        gain = 1 / spread if weighing == "equal" else np.ones_like(spread)
+        kernel[lives] = directions.T * gain / deviation[lives, None]
         return cls(kernel.astype(np.float32), (-(mean @ kernel)).astype(np.float32))
 
     @classmethod
     def none(cls, dimension: int) -> Whitening:
-        """The map that changes nothing: for pixels, which whitening harms."""
+        """The map that changes nothing."""
         return cls(np.eye(dimension, dtype=np.float32), np.zeros(dimension, np.float32))
 
     def __call__(self, features: Vectors) -> Vectors:

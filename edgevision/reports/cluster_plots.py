@@ -36,11 +36,11 @@ class Span:
     picture: Picture | None = None  # its key frame, RGB; None: not shown
 
 
-def cluster_sizes(sizes: Sequence[int], purities: Sequence[float]) -> bytes:
-    """Pictures of each cluster, and how pure it is, 0..1 (NaN: unknown)."""
+def cluster_sizes(sizes: Sequence[int], purities: Sequence[float], things: str = "pictures") -> bytes:
+    """Pictures (or other things) of each cluster, and how pure it is, 0..1 (NaN: unknown)."""
     figure = Figure(figsize=(WIDE_IN, 4.2), dpi=DPI, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1])
-    styled(upper, x="", y="pictures")
+    styled(upper, x="", y=things)
     styled(lower, x="cluster", y="purity")
     places = np.arange(len(sizes))
     colours = [PALETTE[place % len(PALETTE)] for place in places]

@@ -15,12 +15,15 @@ from edgevision.discovery.clustering.statistics import Statistics, describe
 from edgevision.discovery.embed_source import EmbedHooks, EmbedRequest, embed_source
 from edgevision.discovery.embeddings import Embeddings
 from edgevision.discovery.frames import FrameSet, named_frames, open_frames
+from edgevision.discovery.regions.region_maps import is_region, numbers_of_pictures
+from edgevision.discovery.regions.superpixels import SUPERPIXELS
 from edgevision.discovery.whitening import DIMENSION
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from edgevision.discovery.clustering.refine import Refinement
     from edgevision.discovery.pretraining.loop import EpochLoss
+    from edgevision.discovery.regions.region_set import RegionSet
 
 CLUSTERS = 50
 EMBEDDED = ".npz"  # a source of that suffix is embedded already
@@ -43,12 +46,14 @@ class ClusterPlan:
     scan: bool = False  # SCAN instead of k-means
     scan_epochs: int | None = None
     seed: int = 0
+    segment: bool = False  # superpixels instead of whole pictures
+    superpixels: int | None = None  # of a picture, about; None: SUPERPIXELS
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise UsageError(f"{self.k} clusters", expected="at least 1")
         given = {"--model": self.model, "--dimension": self.dimension, "--space": self.space, "--every": self.every_s,
-                 "--scan": self.scan or None}  # fmt: skip
+                 "--scan": self.scan or None, "--segment": self.segment or None}  # fmt: skip
         if self.is_embedded and (wrong := [flag for flag, value in given.items() if value is not None]):
             raise UsageError(f"{' and '.join(wrong)} with {self.source}, which is embedded already",
                              expected="the pictures, or the .npz alone")  # fmt: skip
@@ -56,11 +61,22 @@ class ClusterPlan:
             raise UsageError("--scan-epochs without --scan", expected="both, or neither")
         if self.scan and (self.k < 2 or self.space is not None):
             raise UsageError("--scan makes a space of its own, with at least 2 clusters", expected="-k, no --space")
+        if self.segment and (self.scan or self.space is not None):
+            raise UsageError(
+                "--segment with --scan or --space", expected="regions alone: they have a space of their own"
+            )
+        if self.superpixels is not None and not self.segment:
+            raise UsageError("--superpixels without --segment", expected="both, or neither")
 
     @property
     def is_embedded(self) -> bool:
         """Whether the source is a file of embeddings."""
         return Path(self.source).suffix == EMBEDDED and Path(self.source).is_file()
+
+    @property
+    def things(self) -> str:
+        """What is clustered, in a word."""
+        return "regions" if self.segment else "pictures"
 
 
 @dataclass(frozen=True)
@@ -107,19 +123,11 @@ def form_clusters(plan: ClusterPlan, hooks: ClusterHooks | None = None) -> Clust
         ModelError: a model that cannot be read, or has no features.
     """
     hooks = hooks or ClusterHooks()
-    refinement: Refinement | None = None
-    unreadable: list[str] = []
-    if plan.is_embedded:
-        embeddings = Embeddings.load(Path(plan.source))
-        hooks.log(f"{len(embeddings.names)} vectors of {embeddings.space.backbone}")
-    elif plan.scan:
-        refinement, unreadable = _refined(plan, hooks)
-        embeddings = refinement.embeddings
-    else:
-        embeddings, unreadable = _embedded(plan, hooks)
+    seen = _look(plan, hooks)
+    embeddings, refinement, regions = seen.embeddings, seen.refinement, seen.regions
     vectors = embeddings.vectors
     if plan.k > len(vectors):
-        hooks.warn(f"{len(vectors)} pictures: {len(vectors)} clusters instead of {plan.k}")
+        hooks.warn(f"{len(vectors)} {plan.things}: {len(vectors)} clusters instead of {plan.k}")
     if refinement is not None:
         grouping = by_size(vectors, refinement.clusters, "SCAN")
     else:
@@ -128,20 +136,66 @@ def form_clusters(plan: ClusterPlan, hooks: ClusterHooks | None = None) -> Clust
             hooks.log(f"vectors of more than {WHOLE_LIMIT_BYTES >> 20} MiB: mini-batch k-means")
     if grouping.count < min(plan.k, len(vectors)):
         hooks.warn(f"{grouping.count} clusters instead of {plan.k}: the others stayed empty")
-    statistics = describe(vectors, grouping)
-    frames = named_frames(embeddings.source, Path(embeddings.root), embeddings.names)
-    scenes = find_scenes(frames.items, embeddings, grouping.assignment)
-    facts: dict[str, Any] = {"k": plan.k, "seed": plan.seed, "every_s": plan.every_s, "unreadable": unreadable}
+    if regions is None:
+        statistics = describe(vectors, grouping)
+        frames = named_frames(embeddings.source, Path(embeddings.root), embeddings.names)
+        scenes = find_scenes(frames.items, embeddings, grouping.assignment)
+    else:
+        statistics = describe(vectors, grouping, apart=numbers_of_pictures(embeddings.names))
+        frames, scenes = regions, ()
+    facts: dict[str, Any] = {"k": plan.k, "seed": plan.seed, "every_s": plan.every_s, "unreadable": seen.unreadable}
+    if regions is not None:
+        facts["segment"] = {"pictures": len(regions.pictures.items), "superpixels": plan.superpixels or SUPERPIXELS}
     if refinement is not None:
         lowest = int(np.argmin(refinement.losses))
         facts |= {"scan": {"losses": list(refinement.losses), "head": lowest, "epochs": len(refinement.history)}}
-    return Clustered(plan, embeddings, frames, grouping, statistics, scenes, unreadable, refinement, facts)
+    return Clustered(plan, embeddings, frames, grouping, statistics, scenes, seen.unreadable, refinement, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """The source as vectors."""
+
+    embeddings: Embeddings
+    unreadable: list[str]
+    refinement: Refinement | None = None  # after SCAN
+    regions: RegionSet | None = None  # of --segment
+
+
+def _look(plan: ClusterPlan, hooks: ClusterHooks) -> _Seen:
+    if plan.is_embedded:
+        embeddings = _loaded(Path(plan.source))
+        hooks.log(f"{len(embeddings.names)} vectors of {embeddings.space.backbone}")
+        return _Seen(embeddings, [])
+    if plan.scan:
+        refinement, unreadable = _refined(plan, hooks)
+        return _Seen(refinement.embeddings, unreadable, refinement)
+    if plan.segment:
+        embeddings, regions = _divided(plan, hooks)
+        return _Seen(embeddings, regions.unreadable, regions=regions)
+    return _Seen(*_embedded(plan, hooks))
 
 
 def _embedded(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Embeddings, list[str]]:
     request = EmbedRequest(plan.source, plan.model or "hog", plan.dimension, plan.space, plan.every_s)
     tell = EmbedHooks(hooks.log, hooks.warn, lambda done, total: hooks.on_pictures("embedding", done, total))
     return embed_source(request, tell)
+
+
+def _divided(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Embeddings, RegionSet]:
+    from edgevision.discovery.regions.embed_regions import RegionRequest, embed_regions
+
+    count = plan.superpixels or SUPERPIXELS
+    request = RegionRequest(plan.source, plan.model, count, plan.dimension, every_s=plan.every_s, seed=plan.seed)
+    tell = EmbedHooks(hooks.log, hooks.warn, lambda done, total: hooks.on_pictures("dividing", done, total))
+    return embed_regions(request, tell)
+
+
+def _loaded(path: Path) -> Embeddings:
+    embeddings = Embeddings.load(path)
+    if all(is_region(name) for name in embeddings.names):
+        raise UsageError(f"{path} holds regions of pictures, not pictures", expected="the pictures, with --segment")
+    return embeddings
 
 
 def _refined(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Refinement, list[str]]:

@@ -8,6 +8,7 @@ centroids.npz    centroids (k, d), in that space
 report.html      all of it to look at
 scan/            the network after SCAN, as a run directory, where that was asked for
 scenes.csv       of videos
+regions.zip      of regions, which superpixel each pixel of each picture is in; names are then those of superpixels
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,8 +29,12 @@ from edgevision.discovery.clustering.kmeans import Grouping
 from edgevision.discovery.clustering.statistics import ROLES, ClusterFacts, Statistics
 from edgevision.discovery.embeddings import Embeddings
 from edgevision.discovery.frames import FrameSet, named_frames
+from edgevision.discovery.regions.region_maps import REGION_MAPS, RegionMaps
 from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
 from edgevision_runtime.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from edgevision.discovery.regions.region_set import RegionSet
 
 SCHEMA = "edgevision.clusters/1"
 RECORD, ASSIGNMENTS, NAMES, EMBEDDINGS, CENTROIDS, REPORT = (
@@ -73,9 +78,33 @@ class ClusterFolder:
         """What `open_backbone` takes to look at more pictures in the same way; empty: nobody noted it."""
         return str(self.path / SCAN_RUN) if (self.path / SCAN_RUN).is_dir() else self.embeddings.model
 
+    @property
+    def has_regions(self) -> bool:
+        """Whether superpixels were clustered, not whole pictures."""
+        return "segment" in self.record
+
     def frames(self) -> FrameSet:
-        """The pictures, in the order of the embeddings."""
+        """The pictures or superpixels, in the order of the embeddings.
+
+        Raises:
+            DataError: the superpixels cannot be read.
+        """
+        if self.has_regions:
+            return self.regions()
         return named_frames(self.embeddings.source, Path(self.embeddings.root), self.embeddings.names)
+
+    def regions(self) -> RegionSet:
+        """The superpixels.
+
+        Raises:
+            DataError: they cannot be read, or whole pictures were clustered.
+        """
+        from edgevision.discovery.regions.region_set import RegionSet
+
+        if not self.has_regions:
+            raise DataError(f"{self.path} holds clusters of whole pictures", expected="of `cluster --segment`")
+        maps = RegionMaps.load(self.path / REGION_MAPS, self.embeddings.names)
+        return RegionSet.of(self.embeddings.source, Path(self.embeddings.root), maps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,9 @@ from edgevision.discovery.clustering.folder import REPORT, SCAN_RUN, ClusterFold
 from edgevision.discovery.clustering.report import Judged, write_cluster_report
 from edgevision.discovery.clustering.scenes import Scene
 from edgevision.discovery.judge import judge
+from edgevision.discovery.regions.judge_masks import judge_masks
+from edgevision.discovery.regions.region_maps import REGION_MAPS
+from edgevision.discovery.regions.region_set import RegionSet
 from edgevision.discovery.truth import Truth
 from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
 from edgevision_runtime.errors import UsageError
@@ -46,6 +49,17 @@ def check_keyframes(folder: Path, *, force: bool) -> None:
     check_place(folder)
 
 
+def judge_regions(clustered: Clustered) -> Judged:
+    """Hold finished clusters of superpixels against the masks of the data set.
+
+    Raises:
+        DataError: it has none.
+    """
+    assert isinstance(clustered.frames, RegionSet), "regions were clustered"
+    found = judge_masks(clustered.frames, clustered.grouping.assignment, clustered.plan.source)
+    return Judged(found, found.labels, found.pictures)
+
+
 def judge_clusters(clustered: Clustered, truth: Truth) -> Judged:
     """Hold finished clusters against labels.
 
@@ -68,6 +82,8 @@ def write_outcome(clustered: Clustered, target: Target, judged: Judged | None = 
             from edgevision.discovery.clustering.refine import write_refined_run
 
             write_refined_run(folder / SCAN_RUN, clustered.refinement)
+        if isinstance(clustered.frames, RegionSet):
+            clustered.frames.maps.save(folder / REGION_MAPS)
         if clustered.scenes:
             _write_scenes(folder / SCENES, clustered.scenes, clustered.embeddings.names)
         write_cluster_report(folder / REPORT, target.folder.name, clustered, judged, target.command)
@@ -84,7 +100,7 @@ def metrics_of(clustered: Clustered, judged: Judged | None) -> dict[str, Any]:
     """For `--report` and `--format json`."""
     statistics = clustered.statistics
     metrics: dict[str, Any] = {
-        "pictures": len(clustered.embeddings.names),
+        clustered.plan.things: len(clustered.embeddings.names),
         "clusters": clustered.grouping.count,
         "method": clustered.grouping.method,
         "purity": None if math.isnan(statistics.purity) else statistics.purity,
@@ -93,6 +109,8 @@ def metrics_of(clustered: Clustered, judged: Judged | None) -> dict[str, Any]:
         "centroid_agreement": clustered.centroid_agreement,
         "space": vars(clustered.embeddings.space),
     }
+    if isinstance(clustered.frames, RegionSet):
+        metrics["pictures"] = len(clustered.frames.pictures.items)
     if clustered.scenes:
         metrics["scenes"] = len(clustered.scenes)
         metrics["distinct_scenes"] = sum(scene.same_as is None for scene in clustered.scenes)

@@ -13,6 +13,9 @@ from edgevision.discovery.clustering.cluster import Clustered
 from edgevision.discovery.clustering.scenes import JUMP, Scene
 from edgevision.discovery.clustering.statistics import BORDERLINES, EXEMPLARS, OUTLIER_QUANTILE
 from edgevision.discovery.judge import Judgement
+from edgevision.discovery.regions.coloured import coloured_section
+from edgevision.discovery.regions.judge_masks import MaskJudgement
+from edgevision.discovery.regions.region_set import RegionSet
 from edgevision.reports.cluster_plots import MOST_VIDEOS, Span, clock, cluster_confusion, cluster_sizes, timeline
 from edgevision.reports.html import Figure, Gallery, KeyFigure, Page, Picture, Section, Table, write_html
 from edgevision.reports.maps import MOST_POINTS, THUMBNAIL, embedding_map, flatten_to_map
@@ -31,9 +34,9 @@ KEYFRAME = 110  # pixels of its height on the timeline
 class Judged:
     """Clusters held against labels."""
 
-    judgement: Judgement
+    judgement: Judgement | MaskJudgement
     labels: tuple[str, ...]
-    pictures: int  # that have a label
+    pictures: int  # that have a label, or a mask
 
 
 def write_cluster_report(path: Path, name: str, clustered: Clustered, judged: Judged | None, command: str) -> None:
@@ -42,6 +45,8 @@ def write_cluster_report(path: Path, name: str, clustered: Clustered, judged: Ju
     sections = [_summary(clustered)]
     if judged is not None:
         sections.append(_judged(judged))
+    if isinstance(clustered.frames, RegionSet):
+        sections.append(coloured_section(clustered.frames, clustered.grouping.assignment))
     if clustered.scenes:
         sections += [_scenes(clustered, album), _scene_table(clustered)]
     sections += [_sheet(clustered, album), _map(clustered)]
@@ -49,7 +54,8 @@ def write_cluster_report(path: Path, name: str, clustered: Clustered, judged: Ju
         sections.append(_outliers(clustered, album))
     sections += [_settings(clustered, command), Section("Next", commands=_next(clustered, name))]
     embeddings = clustered.embeddings
-    subtitle = f"{clustered.grouping.count} clusters of {len(embeddings.names):,} pictures of {embeddings.source}"
+    what = f"{len(embeddings.names):,} {clustered.plan.things} of {embeddings.source}"
+    subtitle = f"{clustered.grouping.count} clusters of {what}"
     write_html(path, Page(name, subtitle, sections))
 
 
@@ -62,7 +68,7 @@ def _shown(clustered: Clustered) -> list[int]:
 def _summary(clustered: Clustered) -> Section:
     statistics, space = clustered.statistics, clustered.embeddings.space
     tiles = [
-        KeyFigure("Pictures", f"{len(clustered.embeddings.names):,}", _left_out(clustered)),
+        KeyFigure(clustered.plan.things.capitalize(), f"{len(clustered.embeddings.names):,}", _left_out(clustered)),
         KeyFigure("Clusters", str(clustered.grouping.count), f"by {clustered.grouping.method}"),
         KeyFigure("Neighbour purity", percent(statistics.purity), "of the 10 nearest lie in the same cluster"),
         KeyFigure("Outliers", str(len(statistics.outliers)), f"the {FARTHEST} farthest from a centre"),
@@ -81,7 +87,7 @@ def _summary(clustered: Clustered) -> Section:
             f"{agreement} of the pictures are also nearest to the centre of their cluster."
         )
     facts = statistics.clusters
-    chart = cluster_sizes([one.size for one in facts], [one.purity for one in facts])
+    chart = cluster_sizes([one.size for one in facts], [one.purity for one in facts], clustered.plan.things)
     caption = "Clusters by size, and the share of neighbours in the same cluster: what is low lies between others."
     return Section("Summary", text, tiles, figures=[Figure(caption, chart, is_wide=True)])
 
@@ -92,14 +98,24 @@ def _left_out(clustered: Clustered) -> str:
 
 def _judged(judged: Judged) -> Section:
     found = judged.judgement
-    tiles = [
-        KeyFigure("Accuracy", percent(found.accuracy), "best one-to-one pairing with labels"),
-        KeyFigure("Named accuracy", percent(found.named_accuracy), "each cluster called what most of it is"),
-        KeyFigure("NMI", f"{found.nmi:.3f}", "normalized mutual information"),
-        KeyFigure("ARI", f"{found.ari:.3f}", "adjusted Rand index"),
-    ]
-    text = f"Labels of {judged.pictures:,} pictures were read after the clusters were found, to judge them only."
-    caption = "Pictures of each label in each cluster, shaded by share of the cluster."
+    what, counted = ("Masks", "Pixels") if isinstance(found, MaskJudgement) else ("Labels", "Pictures")
+    paired = KeyFigure("Accuracy", percent(found.accuracy), "best one-to-one pairing with labels")
+    tiles = [KeyFigure("Named accuracy", percent(found.named_accuracy), "each cluster called what most of it is")]
+    if isinstance(found, MaskJudgement):
+        tiles += [
+            KeyFigure("Named mean IoU", percent(found.named_mean_iou), "the same, over the classes"),
+            KeyFigure("Ceiling", percent(found.best_accuracy), "accuracy if each superpixel had the right name"),
+            paired,
+        ]
+    else:
+        tiles = [
+            paired,
+            *tiles,
+            KeyFigure("NMI", f"{found.nmi:.3f}", "normalized mutual information"),
+            KeyFigure("ARI", f"{found.ari:.3f}", "adjusted Rand index"),
+        ]
+    text = f"{what} of {judged.pictures:,} pictures were read after the clusters were found, to judge them only."
+    caption = f"{counted} of each label in each cluster, shaded by share of the cluster."
     figure = Figure(caption, cluster_confusion(found.confusion, judged.labels), is_wide=len(judged.labels) > 6)
     return Section("Against true labels", text, tiles, figures=[figure])
 
@@ -152,8 +168,8 @@ def _sheet(clustered: Clustered, album: Album) -> Section:
         purity = "" if math.isnan(facts.purity) else f" · purity {percent(facts.purity)}"
         pictures.append(Picture(_jpeg(image), f"Cluster {number} · {facts.size:,}{purity}\n{name}"))
     text = (
-        "The most typical picture of each cluster is large, with its name below; beside it those that are next, each "
-        "unlike the others; framed in orange those that nearly fell into another cluster."
+        f"The most typical of each cluster's {clustered.plan.things} is large, with its name below; beside it those "
+        "that are next, each unlike the others; framed in orange those that nearly fell into another cluster."
     )
     if len(clustered.statistics.clusters) > MOST_CLUSTERS:
         text += f" The {MOST_CLUSTERS} largest of {len(clustered.statistics.clusters)}."
@@ -171,9 +187,12 @@ def _map(clustered: Clustered) -> Section:
     small = [fitted(album.get(position, blank), (THUMBNAIL, THUMBNAIL))[..., ::-1] for position in chosen.tolist()]
     groups = [int(assignment[position]) for position in chosen]
     picture = embedding_map(flatten_to_map(vectors[chosen]), small, groups)
-    text = "Each picture where its embedding lies; near ones are alike to the network. Colours are those of clusters."
+    text = (
+        f"{clustered.plan.things.capitalize()} where their embeddings lie; near ones are alike to the network. "
+        "Colours are those of clusters."
+    )
     if len(chosen) < len(vectors):
-        text += f" {len(chosen):,} pictures drawn at random."
+        text += f" {len(chosen):,} drawn at random."
     return Section("The map", text, figures=[Figure("t-SNE of the embedding.", picture, is_wide=True)])
 
 
@@ -187,8 +206,8 @@ def _outliers(clustered: Clustered, album: Album) -> Section:
         if position in album.pictures
     ]  # fmt: skip
     text = (
-        f"{len(statistics.outliers)} pictures lie farther than {statistics.outlier_distance:.2f} from the centre of "
-        f"their cluster, as {FARTHEST} do. The farthest first; `assignments.csv` has them all."
+        f"{len(statistics.outliers)} {clustered.plan.things} lie farther than {statistics.outlier_distance:.2f} from "
+        f"the centre of their cluster, as {FARTHEST} do. The farthest first; `assignments.csv` has them all."
     )
     return Section("Outliers", text, gallery=Gallery(pictures, columns=6))
 

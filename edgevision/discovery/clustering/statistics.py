@@ -55,8 +55,12 @@ class Statistics:
         return sorted(found, key=lambda position: -self.distance[position])
 
 
-def describe(vectors: Vectors, grouping: Grouping, seed: int = 0) -> Statistics:
-    """Say it of vectors, float32 (n, d) of length 1, in their clusters."""
+def describe(vectors: Vectors, grouping: Grouping, seed: int = 0, apart: Integers | None = None) -> Statistics:
+    """Say it of vectors, float32 (n, d) of length 1, in their clusters.
+
+    Of those with the same number in `apart`, (n,), only one is shown: of the regions of one picture, say.
+    """
+    apart = np.arange(len(vectors)) if apart is None else apart
     distance, margin = _places(vectors, grouping)
     limit = float(np.quantile(distance, OUTLIER_QUANTILE, method="higher"))  # of few pictures none lies beyond
     pure = _neighbours_within(vectors, grouping.assignment, seed)
@@ -65,7 +69,7 @@ def describe(vectors: Vectors, grouping: Grouping, seed: int = 0) -> Statistics:
         inside = np.flatnonzero(grouping.assignment == cluster)
         nearest = inside[np.argsort(distance[inside], kind="stable")]
         near = nearest[distance[nearest] <= limit]
-        typical = _distinct(vectors, near if len(near) else nearest[:1], 1 + EXEMPLARS)
+        typical = _distinct(vectors, near if len(near) else nearest[:1], 1 + EXEMPLARS, apart)
         rest = np.setdiff1d(near, typical)
         edge = rest[np.argsort(margin[rest], kind="stable")] if grouping.count > 1 else rest[:0]
         facts = ClusterFacts(
@@ -74,7 +78,7 @@ def describe(vectors: Vectors, grouping: Grouping, seed: int = 0) -> Statistics:
             spread=float(distance[inside].mean()),
             medoid=typical[0],
             exemplars=tuple(typical[1:]),
-            borderline=tuple(_distinct(vectors, edge, BORDERLINES)),
+            borderline=tuple(_distinct(vectors, edge, BORDERLINES, apart)),
         )
         clusters.append(facts)
     roles = _roles(clusters, distance > limit)
@@ -122,14 +126,14 @@ def _parts(count: int, columns: int) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, count, rows))
 
 
-def _distinct(vectors: Vectors, ordered: Integers, count: int) -> list[int]:
-    """The first `count` of the ordered positions that do not look like one before them."""
+def _distinct(vectors: Vectors, ordered: Integers, count: int, apart: Integers) -> list[int]:
+    """The first `count` of the ordered positions that do not look like one before them, nor share its number."""
     chosen: list[int] = []
     remain = np.ones(len(ordered), bool)
     while remain.any() and len(chosen) < count:
         chosen.append(int(ordered[remain.argmax()]))
         remain &= vectors[ordered] @ vectors[chosen[-1]] < DISTINCT_COSINE
-        remain[ordered == chosen[-1]] = False  # a row of zeros is unlike itself
+        remain &= apart[ordered] != apart[chosen[-1]]
     return chosen
 
 

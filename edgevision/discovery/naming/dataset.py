@@ -47,6 +47,7 @@ class Applied:
 
     propagation: Propagation
     missing: list[str] = field(default_factory=list)  # pictures that could not be read any more, in words
+    masks: dict[str, Any] | None = None  # of regions, what the masks hold
 
     def counts(self) -> dict[str, dict[str, int]]:
         """For each label how many pictures are there on whose word, and how many were left open."""
@@ -60,7 +61,8 @@ class Applied:
         """For the report."""
         found = self.propagation
         return {
-            "pictures": len(found.by),
+            **({} if self.masks is None else {"masks": self.masks}),
+            "pictures" if self.masks is None else "regions": len(found.by),
             "by": {by: found.count(by) for by in (PERSON, CLUSTER, ABSTAINED, LEFT_OUT, OPEN)},
             "labels": self.counts(),
             "least_margin": None if math.isnan(found.least_margin) else found.least_margin,
@@ -138,9 +140,7 @@ class _PictureWriter:
         self._folder, self._frames, self._on_progress = folder, frames, on_progress
         chosen = [one for one, by in enumerate(found.by) if by in (PERSON, CLUSTER)]
         taken: set[str] = set()
-        self._stems = {
-            one: f"{found.labels[found.label[one]]}/{_free_stem(frames.items[one], taken)}" for one in chosen
-        }
+        self._stems = {one: f"{found.labels[found.label[one]]}/{free_stem(frames.items[one], taken)}" for one in chosen}
 
     def write_files(self) -> None:
         """Link or copy pictures that are files."""
@@ -152,7 +152,7 @@ class _PictureWriter:
                 self.missing.append(f"{item.name} is not there any more")
                 continue
             self._note(one, stem + item.path.suffix)
-            _link(item.path, self._folder / self.written[one])
+            link(item.path, self._folder / self.written[one])
 
     def write_frames(self) -> None:
         """Decode frames of videos, once through each."""
@@ -164,9 +164,7 @@ class _PictureWriter:
         items = sorted((self._frames.items[one] for one in positions.values()), key=_place)
         for item, image in self._frames.images(items):
             one = positions[item.name]
-            is_small = image.shape[0] * image.shape[1] <= LOSSLESS_PIXELS
-            self._note(one, self._stems[one] + (".png" if is_small else ".jpg"))
-            _write_frame(image, self._folder / self.written[one])
+            self._note(one, write_frame(image, self._folder, self._stems[one]))
 
     def _note(self, one: int, place: str) -> None:
         self.written[one] = place
@@ -177,7 +175,7 @@ def _place(item: FrameItem) -> tuple[str, int]:
     return str(item.path), item.frame or 0
 
 
-def _free_stem(item: FrameItem, taken: set[str]) -> str:
+def free_stem(item: FrameItem, taken: set[str]) -> str:
     """A file's name without suffix for a path that nobody has: folders joined with two underscores, frames numbered."""
     if item.frame is None:
         stem = item.name.removesuffix(item.path.suffix)
@@ -194,7 +192,7 @@ def _free_stem(item: FrameItem, taken: set[str]) -> str:
     return free
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
     """A hard link, or a copy where there can be none, such as on another disk."""
     try:
         os.link(source.resolve(), target)
@@ -202,9 +200,12 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _write_frame(image: Image, target: Path) -> None:
+def write_frame(image: Image, folder: Path, stem: str) -> str:
+    """Write a video's frame as PNG, a large one as JPEG; returns where, below `folder`."""
     import cv2
 
-    done, data = cv2.imencode(target.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    suffix = ".png" if image.shape[0] * image.shape[1] <= LOSSLESS_PIXELS else ".jpg"
+    done, data = cv2.imencode(suffix, image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert done, "OpenCV writes both kinds"
-    target.write_bytes(data.tobytes())
+    (folder / (stem + suffix)).write_bytes(data.tobytes())
+    return stem + suffix

@@ -11,6 +11,9 @@ from edgevision.runs import RunDirectory
 
 def following_commands(named: NamedClusters, output: Path, centroid_run: Path | None) -> tuple[str, ...]:
     """Train on the data set, from the backbone that clustered it if it was learned here; convert the classifier."""
+    if named.folder.has_regions:
+        name = shlex.quote(output.name)
+        return (f"edgevision train {shlex.quote(str(output))} --task segment -o runs/{name}",)
     commands = [f"edgevision train {shlex.quote(str(output))} -o runs/{shlex.quote(output.name)}"]
     run = Path(named.folder.model)
     if (run / "run.json").is_file():

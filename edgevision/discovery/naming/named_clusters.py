@@ -11,6 +11,8 @@ from edgevision.discovery.naming.propagate import Propagation, propagate
 from edgevision.discovery.naming.screens import Screens
 from edgevision.discovery.naming.state import State
 from edgevision.discovery.naming.store import NamingStore
+from edgevision.discovery.regions.region_maps import numbers_of_pictures
+from edgevision.discovery.regions.region_set import RegionSet
 from edgevision_runtime.errors import DataError
 
 
@@ -32,12 +34,25 @@ class NamedClusters:
         folder = ClusterFolder.open(path)
         vectors = folder.embeddings.vectors
         store = NamingStore(path, folder.grouping.assignment, vectors)
-        return cls(folder, store, Screens(vectors, dict(enumerate(folder.statistics.clusters))))
+        facts = dict(enumerate(folder.statistics.clusters))
+        apart = numbers_of_pictures(folder.embeddings.names) if folder.has_regions else None
+        return cls(folder, store, Screens(vectors, facts, apart))
 
     @property
     def state(self) -> State:
         """What is named now."""
         return self.store.state
+
+    @property
+    def things(self) -> str:
+        """What is named, in a word."""
+        return "regions" if self.folder.has_regions else "pictures"
+
+    def regions(self) -> RegionSet:
+        """As `frames`, of clusters of regions."""
+        frames = self.frames()
+        assert isinstance(frames, RegionSet), "the folder has regions"
+        return frames
 
     def frames(self) -> FrameSet:
         """The pictures, in the order of the embeddings.

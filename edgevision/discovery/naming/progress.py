@@ -18,9 +18,10 @@ class Progress:
     named_pictures: int
     rejected_pictures: int
     pictures: int
+    things: str = "pictures"  # what they are, in a word
 
     @classmethod
-    def of(cls, state: State) -> Progress:
+    def of(cls, state: State, things: str = "pictures") -> Progress:
         """Count."""
         sizes = state.sizes
         rejected = [number for number, name in state.names.items() if name == REJECTED]
@@ -32,6 +33,7 @@ class Progress:
             sum(sizes[number] for number in named),
             sum(sizes[number] for number in rejected),
             sum(sizes.values()),
+            things,
         )
 
     @property
@@ -44,7 +46,7 @@ class Progress:
         """`23 of 50 named, 81 % of the pictures`."""
         share = 100 * (self.named_pictures + self.rejected_pictures) / self.pictures
         rejected = f" and {self.rejected} rejected" if self.rejected else ""
-        return f"{self.named} of {self.clusters} named{rejected}, {_percent(share)} % of the pictures"
+        return f"{self.named} of {self.clusters} named{rejected}, {_percent(share)} % of the {self.things}"
 
 
 def _percent(share: float) -> str:

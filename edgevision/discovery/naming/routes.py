@@ -35,6 +35,7 @@ class Subject:
     title: str
     names: tuple[str, ...]  # of the pictures
     next_command: str  # what comes after naming
+    things: str = "pictures"  # or regions of pictures
 
 
 class NamingRoutes:
@@ -131,7 +132,7 @@ class NamingRoutes:
         version, state = self._store.version, self._store.state
         screens = self._screens.of(state)
         shown = sorted({one for screen in screens.values() for one in screen.pictures})
-        progress = Progress.of(state)
+        progress = Progress.of(state, self._subject.things)
         return {
             "version": version,
             "title": self._subject.title,

@@ -38,9 +38,10 @@ class Screen:
 class Screens:
     """Screens of clusters and of the parts that they are split into."""
 
-    def __init__(self, vectors: Vectors, facts: Mapping[int, ClusterFacts]) -> None:
-        """`facts` are those of the clusters that nobody has split."""
+    def __init__(self, vectors: Vectors, facts: Mapping[int, ClusterFacts], apart: Integers | None = None) -> None:
+        """`facts` are those of the clusters that nobody has split; `apart` as of `describe`."""
         self._vectors, self._facts = vectors, facts
+        self._apart = np.arange(len(vectors)) if apart is None else apart
         self._centroids: dict[int, tuple[Integers, Vectors]] = {}  # number → (its pictures, their mean)
         self._parts: dict[tuple[int, ...], dict[int, ClusterFacts]] = {}
 
@@ -76,7 +77,7 @@ class Screens:
         family = tuple(sorted(other for other in state.members if _descends(other, root, state)))
         key = (*family, *(len(state.members[other]) for other in family), int(state.members[number][0]))
         if key not in self._parts:
-            self._parts[key] = _family_facts(self._vectors, family, state)
+            self._parts[key] = _family_facts(self._vectors, family, state, self._apart)
         return self._parts[key][number]
 
 
@@ -86,12 +87,13 @@ def _descends(number: int, root: int, state: State) -> bool:
     return number == root
 
 
-def _family_facts(vectors: Vectors, family: tuple[int, ...], state: State) -> dict[int, ClusterFacts]:
+def _family_facts(vectors: Vectors, family: tuple[int, ...], state: State, apart: Integers) -> dict[int, ClusterFacts]:
     """Of the parts of one cluster, told apart from each other."""
     positions = np.concatenate([state.members[number] for number in family])
     rows = np.repeat(np.arange(len(family)), [len(state.members[number]) for number in family])
     means = np.stack([vectors[state.members[number]].mean(axis=0) for number in family])
-    found = describe(vectors[positions], Grouping(rows, means.astype(np.float32), "k-means")).clusters
+    grouping = Grouping(rows, means.astype(np.float32), "k-means")
+    found = describe(vectors[positions], grouping, apart=apart[positions]).clusters
     return {number: _moved(facts, positions) for number, facts in zip(family, found, strict=True)}
 
 

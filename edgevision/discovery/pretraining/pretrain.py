@@ -157,7 +157,9 @@ class _Pretraining:
             features.append(teacher.features([image]))
             self.hooks.on_pictures("asking the teacher", number, len(self.frames.items))
         values = np.concatenate(features)
-        return Whitening.fit(values, TEACHER_DIMENSION, whitens=False)(values) if teacher.whitens else values
+        if teacher.weighing == "untouched":
+            return values
+        return Whitening.fit(values, TEACHER_DIMENSION, "own")(values)
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
         epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch or BATCH)

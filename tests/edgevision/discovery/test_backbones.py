@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from edgevision.discovery.backbones import fingerprint_of, open_backbone
+from edgevision.training.plan import DataPlan, NetworkPlan, TrainPlan
+from edgevision.training.train import train
+from edgevision.training.unfinished import Target
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.operations import Color, Resize
@@ -48,3 +53,12 @@ def test_the_fingerprint_changes_with_a_weight_and_with_the_contract() -> None:
 def test_a_backbone_that_is_none_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="did you mean mobilenet_v2-imagenet"):
         open_backbone("mobilenet_v2-imagnet")
+
+
+def test_only_what_learned_without_labels_is_whitened(digits_run: Path, digits_folder: Path, tmp_path: Path) -> None:
+    plan = TrainPlan(DataPlan(str(digits_folder)), NetworkPlan("cnn_dense", 0.5, (16, 16)), color="gray", epochs=1)
+    train(plan, Target(tmp_path / "labelled"))
+
+    assert open_backbone(str(digits_run)).weighing == "equal"
+    assert open_backbone(str(tmp_path / "labelled")).weighing == "own"
+    assert open_backbone("pixels").weighing == "untouched"

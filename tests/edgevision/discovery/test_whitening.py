@@ -27,15 +27,22 @@ def test_every_direction_weighs_the_same_and_rows_have_length_1() -> None:
     assert np.linalg.norm(whitening(values), axis=1) == pytest.approx(np.ones(500), abs=1e-5)
 
 
-def test_without_whitening_directions_keep_how_much_they_vary() -> None:
-    chance = np.random.default_rng(0)
-    common, own = chance.normal(size=(500, 1)), chance.normal(size=(500, 4))
-    values = np.hstack([common + 0.1 * own[:, :3], own[:, 3:]]).astype(np.float32)  # three that say the same, one alone
-    rotation = Whitening.fit(values, 2, whitens=False)
+def test_directions_of_their_own_weight_keep_the_shape_of_what_was_scaled() -> None:
+    values = np.random.default_rng(2).normal(size=(400, 2)) @ np.array([[1.0, 0.9], [0.0, 0.4]])  # long and thin
+    whitening = Whitening.fit(values.astype(np.float32), 2, "own")
 
-    scores = values @ rotation.kernel + rotation.bias
+    scores = values @ whitening.kernel + whitening.bias
 
-    assert np.cov(scores.T, bias=True) == pytest.approx(np.diag([3, 1]), abs=0.05)  # of four z-scores
+    scaled = (values - values.mean(axis=0)) / values.std(axis=0)
+    assert np.linalg.norm(scores[:50, None] - scores[None, :50], axis=2) == pytest.approx(
+        np.linalg.norm(scaled[:50, None] - scaled[None, :50], axis=2), abs=1e-4
+    )
+
+
+def test_features_that_stay_untouched_only_get_length_1() -> None:
+    values = np.array([[3.0, 4.0], [0.0, 2.0]], np.float32)
+
+    assert Whitening.fit(values, 1, "untouched")(values) == pytest.approx(np.array([[0.6, 0.8], [0.0, 1.0]]))
 
 
 def test_a_dead_unit_has_no_weight_and_makes_no_nan() -> None:

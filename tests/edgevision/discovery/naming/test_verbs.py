@@ -26,7 +26,14 @@ def run(*arguments: object) -> Result:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
 def test_names_are_saved_however_labelling_ends(clusters: Path, how: signal.Signals) -> None:
-    process = subprocess.Popen([*LABEL, str(clusters)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*LABEL, str(clusters)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell starts what runs behind its back deaf to Ctrl-C, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stdout is not None
     url = process.stdout.readline().strip()
     client = Client(url)

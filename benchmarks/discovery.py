@@ -1,0 +1,68 @@
+"""What learning without labels is held to: every figure with its goal, its seeds and its CPU seconds.
+
+    python benchmarks/discovery.py [--seeds 0 1 2] [--only NAME] …
+
+Each part is a process of its own and can be run alone, such as `python -m discovery_figures.stream` from benchmarks/;
+its first lines say what it measures. With three seeds all of it takes hours of two cores. docs/discover.md and the
+pages beside it say what the figures mean, benchmarks/loop.py puts the parts together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PARTS = (  # in the order of the guide; the quick ones of each page first
+    "unlabelled",
+    "medoids",
+    "few_labels",
+    "naming",
+    "duplicates",
+    "regions",
+    "stream",
+    "drift",
+    "drift_cost",
+)
+
+
+def main() -> None:
+    """Measure the parts one after the other, and print one JSON document."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="NAME", help=f"{', '.join(PARTS)}; repeat")
+    options = parser.parse_args()
+    found = {name: _measure(name, options.seeds) for name in options.only or PARTS}
+    print(json.dumps({"benchmark": "discovery", **found, "machine": _machine()}, indent=1))
+
+
+def _measure(name: str, seeds: list[int]) -> dict[str, Any]:
+    print(f"{name} …", file=sys.stderr, flush=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", f"discovery_figures.{name}", "--seeds", *map(str, seeds)]
+    done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**json.loads(done.stdout), "process_cpu_s": round(cpu_s, 1)}
+
+
+def _machine() -> dict[str, Any]:
+    tools = ("tensorflow", "tf-keras", "scikit-learn", "ai-edge-litert", "numpy")
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "tools": {name: metadata.version(name) for name in tools},
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
