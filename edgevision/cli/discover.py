@@ -63,7 +63,7 @@ pretrain_options = (
                  help="How a picture may change and be the same. [default: by the pictures]"),
     click.option("--epochs", type=click.IntRange(1), help="[default: about 800 steps, at least 15 epochs]"),
     click.option("--minutes", type=float, help="As many epochs as fit into this time."),
-    click.option("--batch", type=click.IntRange(2), default=256, show_default=True),
+    click.option("--batch", type=click.IntRange(2), help="Pictures in a step. [default: 64 to distill, else 256]"),
     click.option("--learning-rate", type=float, default=0.002, show_default=True),
     click.option("--scan", type=click.IntRange(2), metavar="K", help="Then pull neighbours into K clusters (SCAN)."),
     click.option("--scan-epochs", type=click.IntRange(1), help="[default: about 400 steps, at least 8 epochs]"),

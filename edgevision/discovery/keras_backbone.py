@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevision.discovery.backbones import BATCH, fingerprint_of
 from edgevision.runs import RunDirectory
-from edgevision.tensorflow_setup import keras
+from edgevision.tensorflow_setup import keras, tf
 from edgevision.training.architectures import ARCHITECTURES, ArchitectureOptions, build
 from edgevision.training.imagenet import WEIGHTS
 from edgevision.training.load import load_model
@@ -33,6 +33,7 @@ class KerasBackbone:
     def __init__(self, model: keras.Model, preprocess: Preprocess, title: str, weighing: Weighing = "equal") -> None:
         self.model, self.preprocess, self.title, self.weighing = model, preprocess, title, weighing
         self.fingerprint = fingerprint_of(title, preprocess, model.get_weights())
+        self._infer = tf.function(lambda tensors: model(tensors, training=False), reduce_retracing=True)
 
     @classmethod
     def of_run(cls, path: Path) -> KerasBackbone:
@@ -59,13 +60,18 @@ class KerasBackbone:
 
     def features(self, images: Sequence[Image]) -> Vectors:
         """See `Backbone`."""
-        return features_of(self.model, np.stack([np.asarray(self.preprocess(image), np.float32) for image in images]))
+        tensors = np.stack([np.asarray(self.preprocess(image), np.float32) for image in images])
+        return _in_batches(lambda batch: self._infer(tf.constant(batch)), tensors)
 
 
 def features_of(model: keras.Model, tensors: Any) -> Vectors:
     """What the model gives for tensors (n, h, w, c) that went through its contract, batch by batch: float32 (n, d)."""
+    return _in_batches(lambda batch: model(batch.astype(np.float32), training=False), tensors)
+
+
+def _in_batches(infer: Callable[[Any], Any], tensors: Any) -> Vectors:
     batches = (tensors[start : start + BATCH] for start in range(0, len(tensors), BATCH))
-    return np.concatenate([np.asarray(model(batch.astype(np.float32), training=False)) for batch in batches])
+    return np.concatenate([np.asarray(infer(batch)) for batch in batches])
 
 
 def pinned_names() -> tuple[str, ...]:

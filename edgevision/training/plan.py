@@ -61,14 +61,14 @@ class NetworkPlan:
     """Which network, and what it starts from."""
 
     architecture: str | None = None  # None: the task's default
-    width: float = 1.0
+    width: float | None = None  # None: 1, or that of the run that it goes on from
     image_size: tuple[int, int] | None = None  # (height, width); None: the architecture's default
     weights: str | None = None  # a file, `imagenet`, or the name of pinned weights
-    freeze: bool = False  # train head (and decoder) only
+    freeze: bool | None = None  # train head (and decoder) only; None: no, or by the labels after `pretrain`
     fine_tune_epochs: int = 0  # then everything, at a tenth of the learning rate
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.width) or self.width <= 0:
+        if self.width is not None and not (math.isfinite(self.width) and self.width > 0):
             raise UsageError(f"width is {self.width!r}", expected="a number above 0")
         if self.fine_tune_epochs < 0:
             raise UsageError(f"fine-tune epochs is {self.fine_tune_epochs}", expected="0 or more")
@@ -89,7 +89,7 @@ class TrainPlan:
     task: str | None = None  # None: what the data is for
     preprocess: Preprocess | None = None  # the whole contract; None: resize and colour below
     resize: str = "squash"
-    color: str = "rgb"
+    color: str | None = None  # rgb | bgr | gray; None: rgb, or as the run that it goes on from
     epochs: int | None = None  # None, here and below: the task's default
     batch: int | None = None
     learning_rate: float | None = None
@@ -128,7 +128,7 @@ class TrainPlan:
             return self.preprocess
         pad = 0 if self.resize == "letterbox" else None
         size = self.network.image_size or default_size
-        return Preprocess((Resize(size, self.resize, "bilinear", pad), Color(self.color)))
+        return Preprocess((Resize(size, self.resize, "bilinear", pad), Color(self.color or "rgb")))
 
     @property
     def is_complete(self) -> bool:
@@ -148,8 +148,9 @@ class TrainPlan:
         augment = defaults.augment if self.data.augment is None else self.data.augment
         data = dataclasses.replace(self.data, augment=augment)
         architecture = self.network.architecture or defaults.architecture
-        network = dataclasses.replace(self.network, architecture=architecture)
-        return dataclasses.replace(self, task=task, data=data, network=network, **missing)
+        width, freeze = self.network.width or 1.0, bool(self.network.freeze)
+        network = dataclasses.replace(self.network, architecture=architecture, width=width, freeze=freeze)
+        return dataclasses.replace(self, task=task, data=data, network=network, color=self.color or "rgb", **missing)
 
     def fit_plan(self, classes: int, class_weights: tuple[float, ...] | None) -> FitPlan:
         """The plan of the (first) fitting; only of a complete plan."""

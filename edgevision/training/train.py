@@ -16,10 +16,12 @@ from edgevision.tensorflow_setup import keras, tf
 from edgevision.training.architectures import Architecture, ArchitectureOptions, backbone_layers, find_architecture
 from edgevision.training.class_weights import class_weights
 from edgevision.training.evaluate import Evaluation, evaluate
-from edgevision.training.fit import FitHooks, FitProgress, fit, make_deterministic
+from edgevision.training.fit import FitHooks, FitProgress, FitResult, fit, make_deterministic
 from edgevision.training.fit_plan import FitPlan
+from edgevision.training.going_on import decide_freezing, pretrained_run, with_network_of
 from edgevision.training.hooks import TrainHooks
 from edgevision.training.plan import TrainPlan
+from edgevision.training.probe import Probe, features_before_head, has_linear_head
 from edgevision.training.run_files import Outcome, StageHistory, tool_versions, write_training_run
 from edgevision.training.strategy import Placement, place
 from edgevision.training.tensorboard import EventLog
@@ -79,8 +81,14 @@ class _Training:
     def run(self) -> TrainResult:
         check_writable(self.target.output, force=self.target.force)
         self._check_names()
+        pretrained = pretrained_run(self.plan)
+        if pretrained is not None:
+            self.plan = with_network_of(pretrained, self.plan)
         self.hooks.log(self.placement.describe())
         self.dataset = open_training_data(self.plan, self.hooks)
+        if pretrained is not None:
+            self.plan, why = decide_freezing(pretrained, self.plan, len(self.dataset.of_split("train")))
+            self.hooks.log(why)
         self.plan = self.plan.complete(self.dataset.task)
         self.architecture = self._find_architecture()
         self.spec = self._make_spec()
@@ -124,7 +132,9 @@ class _Training:
     def _options(self) -> ArchitectureOptions:
         contract = self.spec.preprocess
         height, width = contract.size or self.architecture.default_size
-        return ArchitectureOptions((height, width, contract.channels), len(self.spec.labels), self.plan.network.width)
+        return ArchitectureOptions(
+            (height, width, contract.channels), len(self.spec.labels), self.plan.network.width or 1.0
+        )
 
     def _stages(self) -> list[_Stage]:
         plan, dataset = self.plan, self.dataset
@@ -134,8 +144,8 @@ class _Training:
         if weights:
             shown = ", ".join(f"{label} {weight:.3g}" for label, weight in zip(dataset.labels, weights, strict=True))
             self.hooks.log(f"class weights ({choice}): {shown}")
-        first = plan.fit_plan(len(dataset.labels), weights)
-        stages = [_Stage("head" if plan.network.freeze else "train", first, plan.network.freeze)]
+        first, freeze = plan.fit_plan(len(dataset.labels), weights), bool(plan.network.freeze)
+        stages = [_Stage("head" if freeze else "train", first, freeze)]
         if plan.network.fine_tune_epochs:
             stages.append(_Stage("fine-tune", plan.fine_tune_plan(first), is_frozen=False))
         return stages
@@ -154,14 +164,12 @@ class _Training:
         return model, histories
 
     def _fit_stage(self, model: Any, stage: _Stage, number: int) -> StageHistory:
-        _set_frozen(model, is_frozen=stage.is_frozen, keeps_statistics=self.plan.network.freeze)
+        _set_frozen(model, is_frozen=stage.is_frozen, keeps_statistics=bool(self.plan.network.freeze))
         checkpoints = self.unfinished.checkpoints(stage.name)
         done = checkpoints.epochs_done()
         if done:
             self.hooks.log(f"{stage.name}: {done} of {stage.plan.epochs} epochs are done")
         seed = self.plan.seed + number + RESUMED * done
-        train_data = self._pipeline("train", self.augmentation, seed)
-        val_data = self._pipeline("val", None, None)
         listeners: list[Callable[[FitProgress], None]] = [lambda progress: self.hooks.on_progress(stage.name, progress)]
         if self.hooks.tensorboard and self.placement.is_chief:
             listeners.append(EventLog(self.unfinished.tensorboard / stage.name))
@@ -171,10 +179,28 @@ class _Training:
                 listener(progress)
 
         hooks = FitHooks(on_progress=on_progress, checkpoints=checkpoints)
-        result = fit(model, stage.plan, train_data, val_data, hooks)
+        if stage.is_frozen and self.augmentation is None and has_linear_head(model):
+            result = self._fit_probe(model, stage.plan, seed, hooks)
+        else:
+            train_data, val_data = self._pipeline("train", self.augmentation, seed), self._pipeline("val", None, None)
+            result = fit(model, stage.plan, train_data, val_data, hooks)
         if result.has_stopped_early:
             self.hooks.log(f"stopped after epoch {len(result.history)}: no better since epoch {result.best_epoch}")
         return StageHistory(stage.name, stage.plan.metric, result.history, result.best_epoch)
+
+    def _fit_probe(self, model: Any, plan: FitPlan, seed: int, hooks: FitHooks) -> FitResult:
+        """Fit the head on features that are computed once: no layer before it moves, and no picture is varied."""
+        features = {
+            name: features_before_head(model, self._pipeline(name, None, None), self.dataset.of_split(name))
+            for name in ("train", "val")
+        }
+        probe = Probe(model, features["train"])
+        train_data = probe.batches(features["train"], self._batch, shuffle_seed=seed)
+        val_data = probe.batches(features["val"], self._batch)
+        distributable = self.placement.distributable
+        result = fit(probe.head, plan, distributable(train_data), distributable(val_data), hooks)
+        probe.write_back()
+        return result
 
     @property
     def _batch(self) -> int:

@@ -10,6 +10,7 @@ from edgevision_runtime.errors import UsageError
 
 METHODS = ("vicreg", "simclr", "distill")
 STEPS, SCAN_STEPS = 800, 400  # of each stage, where nobody says how many epochs
+BATCH, DISTILL_BATCH = 256, 64  # pictures in a step: what compares pictures needs many, a teacher's answer stands alone
 LEAST_EPOCHS, LEAST_SCAN_EPOCHS = 15, 8  # so that large sets are seen often enough too
 
 
@@ -30,9 +31,9 @@ class PretrainPlan:
     color: str = "rgb"  # rgb | bgr | gray
     every_s: float | None = None  # of videos one frame each so many seconds
     views: str | None = None  # None: what suits the pictures
-    epochs: int | None = None  # None: as many as make STEPS
+    epochs: int | None = None  # None: as many as make STEPS of BATCH
     minutes: float | None = None  # instead of epochs
-    batch: int = 256
+    batch: int | None = None  # None: DISTILL_BATCH to distill, else BATCH
     learning_rate: float = 2e-3
     scan: int | None = None  # clusters of the SCAN stage; None: no such stage
     scan_epochs: int | None = None  # None: as many as make SCAN_STEPS
@@ -59,6 +60,11 @@ class PretrainPlan:
     def the_method(self) -> str:
         """The method, decided."""
         return self.method or ("vicreg" if self.teacher is None else "distill")
+
+    @property
+    def the_batch(self) -> int:
+        """Pictures in a step of the first stage, decided."""
+        return self.batch or (DISTILL_BATCH if self.the_method == "distill" else BATCH)
 
     def to_json(self) -> dict[str, Any]:
         """For run.json, and to tell whether an interrupted learning had the same plan."""

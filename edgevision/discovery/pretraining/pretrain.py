@@ -16,7 +16,7 @@ from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Distillation, Material, Objective, Pictures, Scan, TwoViews
-from edgevision.discovery.pretraining.plan import PretrainPlan, epochs_of, scan_epochs_of
+from edgevision.discovery.pretraining.plan import BATCH, PretrainPlan, epochs_of, scan_epochs_of
 from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, find_start, make_scan
 from edgevision.discovery.pretraining.spread import Spread
 from edgevision.discovery.pretraining.views import DISTILLED, parse_views, views_for
@@ -34,7 +34,7 @@ from edgevision_runtime.operations import Color, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.spec import make_spec
 
-TEACHER_DIMENSION = 128  # of the whitened teacher that a student learns
+TEACHER_DIMENSION = 128  # main directions of a teacher, that a student learns
 PLACEHOLDER_CLASSES = 2  # of the head that is cut off again
 LOOKED_AT = 64  # pictures that decide which views suit
 
@@ -149,7 +149,7 @@ class _Pretraining:
         return TwoViews(self.material, losses.simclr if self.plan.the_method == "simclr" else losses.vicreg)
 
     def _teacher_targets(self) -> Vectors:
-        """The teacher's whitened embedding of every picture; the teacher sees the original, not the student's size."""
+        """The teacher's main directions of every picture; the teacher sees the original, not the student's size."""
         teacher = open_backbone(str(self.plan.teacher))
         self.hooks.log(f"teacher: {teacher.title}")
         features = []
@@ -157,11 +157,11 @@ class _Pretraining:
             features.append(teacher.features([image]))
             self.hooks.on_pictures("asking the teacher", number, len(self.frames.items))
         values = np.concatenate(features)
-        return values if teacher.weighing == "untouched" else Whitening.fit(values, TEACHER_DIMENSION)(values)
+        return values if teacher.weighing == "untouched" else Whitening.fit(values, TEACHER_DIMENSION, "own")(values)
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
-        epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch)
-        plan = LoopPlan(epochs, self.plan.batch, self.plan.learning_rate, self.plan.seed)
+        epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch or BATCH)
+        plan = LoopPlan(epochs, self.plan.the_batch, self.plan.learning_rate, self.plan.seed)
         if self.plan.minutes is None:
             return plan
         decided = self.unfinished.path / "epochs.txt"  # so that a resumed learning has as many
@@ -195,9 +195,9 @@ class _Pretraining:
         start = find_start(self.material, self._features(), int(self.plan.scan or 0), self.plan.seed)
         with self.placement.strategy.scope():
             scan = make_scan(self.material, start)
-        epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch)
+        epochs = self.plan.scan_epochs or scan_epochs_of(len(self.pictures), self.plan.batch or BATCH)
         self.hooks.log(f"SCAN: {epochs} epochs for {self.plan.scan} clusters; {start.describe()}")
-        plan = LoopPlan(epochs, self.plan.batch, SCAN_RATE, self.plan.seed)
+        plan = LoopPlan(epochs, self.plan.batch or BATCH, SCAN_RATE, self.plan.seed)
         self._learn("scan", scan, lambda loop_of: plan)
         return scan
 

@@ -25,6 +25,7 @@ SHARE_OF_CLUSTER = 0.1  # of the pictures of a cluster of middle size that are n
 DIMENSION = 64  # of the whitened features, and of the gradients, in which they are looked for
 AT_A_TIME = 20_000  # pictures whose gradients are held: 140 MB
 SCAN_RATE = 1e-3
+BEGINS_AT = 0.1  # of the weights of heads that fit: else they are sure from the start and the network learns nothing
 TRIED = 40  # heads, where there are few clusters
 TRIED_OUTPUTS = 400  # of all heads together, where there are many
 TRY_STEPS, TRY_BATCH, TRY_RATE = 600, 1024, 5e-3
@@ -55,10 +56,10 @@ def find_start(material: Material, features: Vectors, clusters: int, seed: int) 
 
 
 def make_scan(material: Material, start: ScanStart) -> Scan:
-    """The objective, with the heads as they begin."""
+    """The objective, with the heads as they begin: right, and unsure."""
     scan = Scan(material, start.neighbours, len(start.heads[0][1]))
     for head, weights in zip(scan.heads, start.heads, strict=False):
-        head.set_weights(list(weights))
+        head.set_weights([BEGINS_AT * values for values in weights])
     return scan
 
 

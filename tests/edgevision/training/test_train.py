@@ -122,23 +122,6 @@ def test_a_network_learns_in_one_channel_and_non_square_sizes(classes, tmp_path)
     assert result.model.input_shape == (None, 6, 10, 1)
 
 
-def test_a_frozen_backbone_keeps_its_weights_and_fine_tuning_moves_them(trained, classes, tmp_path):
-    source, _ = trained
-    network = NetworkPlan("cnn", 0.25, (8, 8), weights=str(source.run.path), freeze=True)
-    before = source.model.get_layer("conv2").get_weights()[0]
-
-    frozen = train(classify_plan(classes, network=network), Target(tmp_path / "frozen"))
-    tuned_network = NetworkPlan("cnn", 0.25, (8, 8), str(source.run.path), freeze=True, fine_tune_epochs=2)
-    tuned = train(classify_plan(classes, network=tuned_network), Target(tmp_path / "tuned"))
-
-    assert np.array_equal(frozen.model.get_layer("conv2").get_weights()[0], before)
-    assert not np.array_equal(tuned.model.get_layer("conv2").get_weights()[0], before)
-    with (tuned.run.path / "history.csv").open() as file:
-        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
-    assert len(rates) == 5  # 3 of the head and 2 of everything
-    assert rates[3] <= 0.001  # a tenth
-
-
 def test_mixed_precision_ends_in_a_float32_model_and_says_so(classes, tmp_path):
     lines = []
 
