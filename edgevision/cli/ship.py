@@ -42,9 +42,6 @@ def pack(
     from edgevision_runtime.bundle import Bundle
 
     if (draft / "run.json").is_file():
-        from edgevision.runs import RunDirectory
-
-        RunDirectory.open(draft).require_labels()
         raise UsageError(f"{draft} is a run directory", expected="the draft that `edgevision convert` makes of it")
     bundle = Bundle.open(draft)
     plan = PackPlan(

@@ -33,6 +33,8 @@ class Whitening:
     def fit(cls, features: Vectors, dimension: int = DIMENSION, weighing: Weighing = "equal") -> Whitening:
         """Learn the map from features, float32 (n, d): at most `dimension` outputs, fewer where they have fewer.
 
+        With their `own` weights outputs keep how much they vary: what a student should learn of its teacher first.
+
         Raises:
             DataError: fewer than two pictures, features that are not finite, or the same for every picture.
         """

@@ -124,7 +124,6 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 
 def _from_run(run: RunDirectory) -> SourceModel:
-    run.require_labels()
     return SourceModel(
         path=run.model_path,
         spec=run.spec,

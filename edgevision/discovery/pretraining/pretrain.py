@@ -157,9 +157,7 @@ class _Pretraining:
             features.append(teacher.features([image]))
             self.hooks.on_pictures("asking the teacher", number, len(self.frames.items))
         values = np.concatenate(features)
-        if teacher.weighing == "untouched":
-            return values
-        return Whitening.fit(values, TEACHER_DIMENSION, "own")(values)
+        return values if teacher.weighing == "untouched" else Whitening.fit(values, TEACHER_DIMENSION, "own")(values)
 
     def _loop_plan(self, loop_of: Callable[[LoopPlan], Loop]) -> LoopPlan:
         epochs = self.plan.epochs or epochs_of(len(self.pictures), self.plan.batch or BATCH)

@@ -45,6 +45,17 @@ def test_features_that_stay_untouched_only_get_length_1() -> None:
     assert Whitening.fit(values, 1, "untouched")(values) == pytest.approx(np.array([[0.6, 0.8], [0.0, 1.0]]))
 
 
+def test_directions_of_their_own_weight_keep_how_much_they_vary() -> None:
+    chance = np.random.default_rng(0)
+    common, own = chance.normal(size=(500, 1)), chance.normal(size=(500, 4))
+    values = np.hstack([common + 0.1 * own[:, :3], own[:, 3:]]).astype(np.float32)  # three that say the same, one alone
+    rotation = Whitening.fit(values, 2, "own")
+
+    scores = values @ rotation.kernel + rotation.bias
+
+    assert np.cov(scores.T, bias=True) == pytest.approx(np.diag([3, 1]), abs=0.05)  # of four z-scores
+
+
 def test_a_dead_unit_has_no_weight_and_makes_no_nan() -> None:
     whitening = Whitening.fit(features(), 32)
 
