@@ -7,6 +7,8 @@ blows up their smallest directions is not.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,13 +37,19 @@ class EmbeddingReader:
             self._kernel = np.ascontiguousarray(whitening[:-1] * scale)
             self._bias = whitening[-1] - zero_point * self._kernel.sum(axis=0)
 
-    def __call__(self, stored: tuple[Tensor, ...]) -> Tensor:
-        """Outputs as they are stored, no batch axis, to float32 (dimension,) of length 1; it belongs to the caller."""
+    def later(self, stored: tuple[Tensor, ...]) -> Callable[[], Tensor]:
+        """What reads the embedding of these outputs when it is wanted: few frames' are, and features are soon copied.
+
+        `stored` are the outputs as they are stored, no batch axis. What is read is float32 (dimension,), of length 1.
+        """
+        return partial(self._read, stored[self._output].copy())
+
+    def _read(self, features: Tensor) -> Tensor:
         vector: Tensor
         if self._kernel is None:
-            vector = dequantize(stored[self._output], self._spec)
+            vector = dequantize(features, self._spec)
         else:
-            vector = stored[self._output].astype(np.float32) @ self._kernel
+            vector = features.astype(np.float32) @ self._kernel
             vector += self._bias
         vector /= max(math.sqrt(float(vector @ vector)), LEAST_LENGTH)
         return vector

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.choice import Choice, choose
@@ -22,6 +23,9 @@ from edgevision_runtime.types import (
     TensorSpec,
 )  # fmt: skip
 
+if TYPE_CHECKING:
+    from edgevision_runtime.embedding import EmbeddingReader
+
 __all__ = ["Choice", "Predictor", "choose"]
 
 
@@ -36,8 +40,8 @@ class Predictor:
         self.prepare = PreparedInput(self.spec.preprocess, self.engine.input)
         answer = PreparedOutput(self.spec.postprocess, self.engine.outputs)
         self._read = answer.mask if self.spec.task == "segment" else answer.scores
-        self._read_embedding = _reader_for(bundle, self.engine.outputs)
-        self._embedding: Tensor | None = None  # of the frame at hand
+        self._embedding_reader = _reader_for(bundle, self.engine.outputs)
+        self._make_embedding: Callable[[], Tensor] | None = None  # of the frame at hand
         self._prepared_s = self._inferred_s = 0.0
         self._shown: tuple[tuple[tuple[int, ...], tuple[int, ...]], tuple[slice, slice]] | None = None
 
@@ -55,8 +59,8 @@ class Predictor:
         )
         facts = frame.index, frame.captured_s, age_ms, (ended_s - started_s) * 1e3, stages, answer, self.spec.labels
         if self.spec.task == "segment":
-            return Segmentation(*facts, self._window(answer.shape, frame.image.shape[:2]), self._embedding)
-        return Classification(*facts, self._embedding)
+            return Segmentation(*facts, self._window(answer.shape, frame.image.shape[:2]), self._make_embedding)
+        return Classification(*facts, self._make_embedding)
 
     def _window(self, shape: tuple[int, int], size: tuple[int, int]) -> tuple[slice, slice]:
         """See `Preprocess.window`; asked again only when the frame's size changes."""
@@ -66,8 +70,8 @@ class Predictor:
 
     def _read_timed(self, outputs: tuple[Tensor, ...]) -> Tensor:
         self._inferred_s = time.monotonic()
-        if self._read_embedding is not None:
-            self._embedding = self._read_embedding(outputs)
+        if self._embedding_reader is not None:
+            self._make_embedding = self._embedding_reader.later(outputs)
         return self._read(outputs)
 
     def __enter__(self) -> Predictor:
@@ -81,7 +85,7 @@ class Predictor:
         self.engine.close()
 
 
-def _reader_for(bundle: Bundle, outputs: tuple[TensorSpec, ...]) -> Callable[[tuple[Tensor, ...]], Tensor] | None:
+def _reader_for(bundle: Bundle, outputs: tuple[TensorSpec, ...]) -> EmbeddingReader | None:
     """The reader of a bundle's embedding for the outputs of a loaded variant; None: it has none."""
     if bundle.embedding is None:
         return None

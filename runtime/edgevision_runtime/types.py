@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, Union
 
 if TYPE_CHECKING:
@@ -93,8 +94,19 @@ class Stages(NamedTuple):
     postprocess_ms: float
 
 
+class _Embedded:
+    """What both kinds of answer have where the bundle has an embedding."""
+
+    make_embedding: Callable[[], Tensor] | None
+
+    @cached_property
+    def embedding(self) -> Tensor | None:
+        """Float32 (dimension,), of length 1, made when it is first asked for; None: the bundle has none."""
+        return None if self.make_embedding is None else self.make_embedding()
+
+
 @dataclass(frozen=True, eq=False)
-class Classification:
+class Classification(_Embedded):
     """What a classifier says of one frame."""
 
     frame_index: int
@@ -104,7 +116,7 @@ class Classification:
     stages: Stages
     scores: Tensor  # float32 (classes,), sums to 1
     labels: tuple[str, ...]
-    embedding: Tensor | None = None  # float32 (dimension,), of length 1; None: the bundle has none
+    make_embedding: Callable[[], Tensor] | None = None
 
     @property
     def index(self) -> int:
@@ -128,7 +140,7 @@ class Classification:
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(_Embedded):
     """What a segmenter says of one frame."""
 
     frame_index: int
@@ -139,7 +151,7 @@ class Segmentation:
     mask: Image  # uint8 (height, width) of class indices, at the model's own resolution
     labels: tuple[str, ...]
     window: tuple[slice, slice] = (slice(None), slice(None))  # rows and columns of the mask that are no padding
-    embedding: Tensor | None = None  # float32 (dimension,), of length 1; None: the bundle has none
+    make_embedding: Callable[[], Tensor] | None = None
 
     @property
     def shares(self) -> dict[str, float]:

@@ -33,6 +33,19 @@ def test_a_frame_of_a_bundle_with_an_embedding_has_one_of_length_1(embedding_bun
     assert float(np.linalg.norm(said.embedding)) == pytest.approx(1, abs=1e-6)
 
 
+def test_an_embedding_that_is_asked_for_late_is_still_its_own_frame_s(embedding_bundle: Bundle) -> None:
+    reddish, bluish = networks.frame_of(200, 110, 40), networks.frame_of(40, 110, 200)
+
+    with Predictor(embedding_bundle, choose(embedding_bundle)) as predictor:
+        first, second = (predictor.predict(Frame(image, 0, 0.0, "test")) for image in (reddish, bluish))
+
+    assert first.embedding is not None
+    assert second.embedding is not None
+    np.testing.assert_allclose(first.embedding, [0.79, 0.0, -0.61], atol=0.03)
+    np.testing.assert_allclose(second.embedding, [-0.61, 0.0, 0.79], atol=0.03)
+    assert first.embedding is first.embedding  # made once
+
+
 def test_a_frame_of_a_bundle_without_an_embedding_has_none(colour_bundle: Bundle) -> None:
     with Predictor(colour_bundle, choose(colour_bundle)) as predictor:
         said = predictor.predict(Frame(networks.frame_of(200, 110, 40), 0, 0.0, "test"))
@@ -47,17 +60,17 @@ def test_stored_integers_are_whitened_as_the_numbers_that_they_stand_for() -> No
     whitening = chance.normal(0, 1, (21, 6)).astype(np.float32)
     real = (stored.astype(np.float32) + 128) * np.float32(0.037)
 
-    read = EmbeddingReader(1, spec, whitening)
-    vectors = np.stack([read((None, row)) for row in stored])
+    reader = EmbeddingReader(1, spec, whitening)
+    vectors = np.stack([reader.later((None, row))() for row in stored])
 
     np.testing.assert_allclose(vectors, embedded(real, whitening), atol=2e-6)
 
 
 def test_an_embedding_that_is_one_already_is_only_brought_to_length_1() -> None:
-    read = EmbeddingReader(0, TensorSpec("embedding", (1, 2), "uint8", scale=0.5, zero_point=100))
+    reader = EmbeddingReader(0, TensorSpec("embedding", (1, 2), "uint8", scale=0.5, zero_point=100))
 
-    assert read((np.array([106, 92], np.uint8),)).tolist() == pytest.approx([0.6, -0.8])
-    assert read((np.array([100, 100], np.uint8),)).tolist() == [0.0, 0.0]
+    assert reader.later((np.array([106, 92], np.uint8),))().tolist() == pytest.approx([0.6, -0.8])
+    assert reader.later((np.array([100, 100], np.uint8),))().tolist() == [0.0, 0.0]
 
 
 def test_a_bundle_without_an_embedding_is_the_same_bytes_as_ever(colour_bundle: Bundle) -> None:

@@ -81,9 +81,7 @@ class DriftMonitor:
             self._spec, reference = result.spec, self._reference_of(result)
             is_fitting = reference is not None and reference.space == result.space
             self._watched = _Watched(reference, result.camera) if reference is not None and is_fitting else None
-        if self._watched is None or result.prediction.embedding is None:
-            return events
-        return events + self._watched.see(result, result.prediction.embedding, is_paced=self._is_paced)
+        return events if self._watched is None else events + self._watched.see(result, is_paced=self._is_paced)
 
     def still(self, frame: Frame, captured_at: float) -> list[Event]:
         """A frame that was not answered has no embedding."""
@@ -111,11 +109,14 @@ class _Watched:
         self._began_at = 0.0
         self._size: tuple[int, int] | None = None  # of the frames, once it was told that it is another one
 
-    def see(self, result: Result, vector: Tensor, *, is_paced: bool) -> list[Event]:
+    def see(self, result: Result, *, is_paced: bool) -> list[Event]:
         elapsed_s = result.frame.captured_s - self._taken_s
         if elapsed_s < 0:  # the camera's clock was set anew
             self._window.clear()
         elif is_paced and elapsed_s < ON_TIME * (self._reference.every_s or 0.0):
+            return []
+        vector = result.prediction.embedding
+        if vector is None:
             return []
         self._taken_s = result.frame.captured_s
         statistics = self._window.add(vector, lambda: measure_picture(result.frame.image))

@@ -43,5 +43,5 @@ def seen(
     one = result(index)
     captured_s = float(index) if at_s is None else at_s
     frame = Frame(image, index, captured_s, "test")
-    prediction = replace(one.prediction, embedding=np.array(vector, np.float32))
+    prediction = replace(one.prediction, make_embedding=lambda: np.array(vector, np.float32))
     return replace(one, frame=frame, prediction=prediction, space=SPACE, captured_at=NOON + captured_s)

@@ -76,7 +76,7 @@ def test_another_model_begins_anew_with_its_own_reference() -> None:
 
 def test_a_reference_of_another_space_and_answers_without_embedding_say_nothing() -> None:
     bare = [seen(i, DARK) for i in range(20)]
-    bare = [replace(one, prediction=replace(one.prediction, embedding=None)) for one in bare]
+    bare = [replace(one, prediction=replace(one.prediction, make_embedding=None)) for one in bare]
 
     assert watch(bare) == []
     assert watch([seen(i, DARK) for i in range(20)], DriftMonitor(lambda result: reference(space="other"))) == []

@@ -27,7 +27,7 @@ def shown(index: int, degrees: float, *, camera: str = "gate", space: str = "s")
     one = result(index, camera=camera, at=NOON + index)
     angle = np.radians(degrees)
     vector = np.array([np.cos(angle), np.sin(angle)], np.float32)
-    return replace(one, prediction=replace(one.prediction, embedding=vector), space=space)
+    return replace(one, prediction=replace(one.prediction, make_embedding=lambda: vector), space=space)
 
 
 def save(folder: Path, results: list[Result], setup: SinkSetup = SETUP, query: str = "when=diverse") -> list[int]:
