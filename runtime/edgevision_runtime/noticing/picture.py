@@ -38,8 +38,8 @@ def measure_picture(image: Image) -> Tensor:
     rows = image[step // 2 :: step][:ROWS]
     grey = cv2.cvtColor(rows, cv2.COLOR_BGR2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
-    steps = cv2.subtract(grey[:, 1:], grey[:, :-1], dtype=cv2.CV_16S) if grey.shape[1] > 1 else grey[:, :0]
-    sharpness = cv2.norm(steps, cv2.NORM_L2) / math.sqrt(max(1, steps.size)) if steps.size else 0.0
+    right, left = grey[:, 1:], grey[:, :-1]
+    sharpness = cv2.norm(right, left, cv2.NORM_L2) / math.sqrt(right.size) if right.size else 0.0
     measured = np.empty(MEASURED)
     measured[:3] = mean[0, 0], math.log(deviation[0, 0] + DARKEST), math.log(sharpness + DARKEST)
     measured[3:] = cv2.resize(rows[::2], (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
