@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  edgevision drift fit monday.mp4 --bundle lights.evb -o lights-site.evb --every 1
+  edgevision drift fit monday.mp4 --bundle lights.evb -o lights-site.evb
   edgevision drift check tuesday.mp4 --bundle lights-site.evb"""
 
 BUNDLE = click.option("--bundle", "bundle_path", required=True, type=click.Path(path_type=Path),
                       help="A bundle of `convert --with-embedding`.")  # fmt: skip
-EVERY = click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-                     help="Between the frames of videos.")  # fmt: skip
+EVERY_S = 0.2  # frames that follow closely are nearly copies, and a small network would notice what watching costs
 SHOWN = 20  # windows
 SHORT_S = 3600.0  # a recording that has not seen how a site changes
 
@@ -39,7 +38,8 @@ def drift() -> None:
 @click.argument("data")
 @BUNDLE
 @output_option("A bundle with the reference in it (.evb), or the reference alone (.json).")
-@EVERY
+@click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), default=EVERY_S, show_default=True,
+              metavar="SECONDS", help="Between the frames looked at, of a video and on the device.")  # fmt: skip
 @click.option("--window", type=click.IntRange(8, 4096), default=64, show_default=True, help="Frames judged together.")
 @click.option("--false-alarms", type=click.FloatRange(0, 0.5, min_open=True), default=0.01, show_default=True,
               help="Share of the site's own windows that may go beyond a threshold.")  # fmt: skip
@@ -86,7 +86,8 @@ def fit(console: Console, data: str, bundle_path: Path, output: Path, force: boo
 @BUNDLE
 @click.option("--reference", "reference_path", type=click.Path(path_type=Path), metavar="FILE",
               help="A reference (.json), or a bundle that has one. [default: that of --bundle]")  # fmt: skip
-@EVERY
+@click.option("--every", "every_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Between the frames of a video. [default: as the reference says]")  # fmt: skip
 @report_option
 @console_options
 def check(

@@ -121,6 +121,7 @@ def fit_reference(seen: Seen, space: str, plan: FitPlan, source: str) -> DriftRe
         raise DataError(
             f"{source}: too few frames, {len(seen.vectors)}",
             expected=f"{fewest} or more, as they came from the camera; hours are better than minutes",
+            hint="" if seen.every_s is None else "a smaller --every takes more of them",
         )
     whole = _summed_up(seen, plan, space)
     blocks = min(MOST_BLOCKS, len(seen.vectors) // plan.window)

@@ -123,6 +123,15 @@ def write_frames(folder: Path, count: int, seed: int, *, dims: float = 1.0) -> P
     return folder
 
 
+def write_video(path: Path, frames: Path, fps: int) -> Path:
+    pictures = [cv2.imread(str(frame)) for frame in sorted(frames.iterdir())]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, pictures[0].shape[1::-1])
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+    return path
+
+
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(edgevision, [str(part) for part in arguments], standalone_mode=False)
 
@@ -180,6 +189,21 @@ def test_a_reference_may_stand_alone(embedding_bundle: Bundle, fitted: Path, tmp
     assert (checked.return_value, in_bundle.return_value) == (0, 0)
     inside = read_reference(Bundle.open(fitted))
     assert json.loads(path.read_text()) == inside.to_json()
+
+
+def test_of_a_video_five_frames_a_second_make_the_reference(embedding_bundle: Bundle, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "monday.avi", write_frames(tmp_path / "frames", 200, 0), fps=30)
+    fit = "drift", "fit", video, "--bundle", embedding_bundle.path, "-o", tmp_path / "site.json", "--window", "8"
+
+    assert run(*fit).exception is None
+    document = json.loads((tmp_path / "site.json").read_text())
+    assert document["every_s"] == pytest.approx(0.2)
+    assert document["fitted_on"]["frames"] == 34  # each sixth of 200
+
+    ended = run(*fit, "--force", "--every", "2")
+    assert isinstance(ended.exception, DataError)
+    assert "too few frames, 4" in str(ended.exception)
+    assert "a smaller --every" in str(ended.exception)
 
 
 def test_what_cannot_be_is_one_line(
