@@ -1,0 +1,21 @@
+"""What every page has that this machine shows in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgevision_runtime.pages.page import read_page
+
+NOTHING = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"  # of no bytes, as every table of SHA-256 has it
+
+
+def test_the_policy_of_a_page_lets_only_its_own_script_and_style_run(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_bytes(b"<style></style><p>text</p><script>start()</script>")
+
+    page = read_page(file)
+
+    assert page.html == file.read_bytes()
+    assert page.policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert f"; style-src {NOTHING}; " in page.policy
+    assert NOTHING not in page.policy.partition("; style-src")[0]
