@@ -17,12 +17,13 @@ from typing import Any
 
 from edgevision.discovery.naming.progress import Progress
 from edgevision.discovery.naming.screens import Screens
-from edgevision.discovery.naming.server import Answer, Request, refusal
+from edgevision.discovery.naming.server import Request
 from edgevision.discovery.naming.state import State
 from edgevision.discovery.naming.store import NamingStore
 from edgevision.discovery.naming.thumbnails import Thumbnails
 from edgevision_runtime.errors import DataError, UsageError
 from edgevision_runtime.pages.page import read_page
+from edgevision_runtime.pages.server import Answer, refusal
 
 PAGE = Path(__file__).with_name("page.html")
 JSON = "application/json"

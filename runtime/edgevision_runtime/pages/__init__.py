@@ -3,4 +3,6 @@
 What they answer, to whom, and how much they take, each says for itself.
 
     page.py     an HTML file with the policy that lets a browser run nothing but what stands in it
+    cookie.py   what a browser gets for a token
+    server.py   HTTP that asks nobody and logs nothing
 """

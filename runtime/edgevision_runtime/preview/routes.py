@@ -15,10 +15,11 @@ from urllib.parse import parse_qs, quote, urlsplit
 from edgevision_runtime.errors import MissingDependency
 from edgevision_runtime.metrics import METRICS_TYPE, render_metrics
 from edgevision_runtime.pages.page import read_page
+from edgevision_runtime.pages.server import Answer, refusal
 from edgevision_runtime.preview.access import Access
 from edgevision_runtime.preview.healthz import Vigil
 from edgevision_runtime.preview.pictures import CameraPictures, Picture, age_now_s, state_in_words
-from edgevision_runtime.preview.server import Answer, Request, refusal
+from edgevision_runtime.preview.server import Request
 from edgevision_runtime.sinks.document import timestamp
 from edgevision_runtime.status import RunStatus
 
