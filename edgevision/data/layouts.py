@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from edgevision.data.classes_file import CLASSES
 from edgevision.data.dataset import UNLABELLED, Dataset, OnProgress, Sample, Skipped, name_some
 from edgevision.data.images import (
     IGNORE,
@@ -263,7 +264,7 @@ def _unread(skipped: Iterable[Skipped]) -> str:
 
 def _labels(root: Path) -> tuple[str, ...] | None:
     """The lines of classes.txt; None when there is none."""
-    file = root / "classes.txt"
+    file = root / CLASSES
     if not file.is_file():
         return None
     try:

@@ -21,11 +21,12 @@ from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.cameras.events import BACKING_OFF, CONNECTING, ENDED, STALLED, STREAMING
 from edgevision_runtime.errors import UsageError
 from edgevision_runtime.messages import HAPPENED, Event
+from edgevision_runtime.pages.server import Answer
 from edgevision_runtime.preview.access import Access, read_token
 from edgevision_runtime.preview.address import parse_address
 from edgevision_runtime.preview.healthz import Vigil
 from edgevision_runtime.preview.pictures import LONGEST_SIDE, CameraPictures, state_in_words
-from edgevision_runtime.preview.server import Answer, ClientLimits, Server
+from edgevision_runtime.preview.server import ClientLimits, Server
 from edgevision_runtime.preview.serving import serve_preview
 from edgevision_runtime.status import CameraStatus, RunStatus
 from tests.edgevision_runtime import networks

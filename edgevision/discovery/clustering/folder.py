@@ -27,6 +27,7 @@ import numpy as np
 
 from edgevision.discovery.clustering.kmeans import Grouping
 from edgevision.discovery.clustering.statistics import ROLES, ClusterFacts, Statistics
+from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.embeddings import Embeddings
 from edgevision.discovery.frames import FrameSet, named_frames
 from edgevision.discovery.regions.region_maps import REGION_MAPS, RegionMaps
@@ -145,9 +146,9 @@ def write_clusters(new: NewClusterFolder, save: Callable[[Path], None] = lambda 
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         record = {"schema": SCHEMA, "created": created, **new.record, **_facts(new)}
         (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        _write_csv(folder / ASSIGNMENTS, [["name", "cluster", "distance", "margin", "role"], *_assignment_rows(new)])
+        write_csv(folder / ASSIGNMENTS, ("name", "cluster", "distance", "margin", "role"), _assignment_rows(new))
         sizes = [[number, facts.size, ""] for number, facts in enumerate(new.statistics.clusters)]
-        _write_csv(folder / NAMES, [["cluster", "size", "name"], *sizes])
+        write_csv(folder / NAMES, ("cluster", "size", "name"), sizes)
         new.embeddings.save(folder / EMBEDDINGS)
         np.savez(folder / CENTROIDS, centroids=new.grouping.centroids)
         save(folder)
@@ -193,11 +194,6 @@ def _assignment_rows(new: NewClusterFolder) -> list[list[object]]:
         [name, int(cluster), f"{distance:.6f}", f"{margin:.6f}" if math.isfinite(margin) else "", role]
         for name, cluster, distance, margin, role in columns
     ]
-
-
-def _write_csv(path: Path, rows: list[list[Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from edgevision.discovery.clustering.cluster import Clustered
 from edgevision.discovery.clustering.folder import REPORT, SCAN_RUN, ClusterFolder, NewClusterFolder, write_clusters
 from edgevision.discovery.clustering.report import Judged, write_cluster_report
 from edgevision.discovery.clustering.scenes import Scene
+from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.judge import judge
 from edgevision.discovery.regions.judge_masks import judge_masks
 from edgevision.discovery.regions.region_maps import REGION_MAPS
@@ -136,5 +136,4 @@ def _write_scenes(path: Path, scenes: Sequence[Scene], names: Sequence[str]) -> 
          names[scene.keyframe], scene.cluster, "" if scene.same_as is None else scene.same_as]
         for scene in scenes
     ]  # fmt: skip
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    write_csv(path, header, rows)

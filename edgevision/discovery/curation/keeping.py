@@ -8,12 +8,11 @@ from pathlib import Path
 
 import cv2
 
+from edgevision.data.classes_file import CLASSES
 from edgevision.data.images import MASK_SUFFIXES
 from edgevision.discovery.curation.curate import Curation
 from edgevision_runtime.atomic import atomic_folder, check_place
 from edgevision_runtime.errors import UsageError
-
-CLASSES = "classes.txt"
 
 
 def check_target(path: Path, source: str) -> None:

@@ -5,7 +5,6 @@ Pictures in files are hard links where the file system allows it, else copies; f
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import os
@@ -15,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.data.classes_file import write_classes
 from edgevision.data.provenance import COLUMNS, PROVENANCE
+from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.frames import FrameItem, FrameSet
 from edgevision.discovery.naming.named_clusters import NamedClusters
 from edgevision.discovery.naming.propagate import ABSTAIN, ABSTAINED, CLUSTER, LEFT_OUT, OPEN, PERSON, Propagation
@@ -97,12 +98,11 @@ def apply_names(named: NamedClusters, plan: ApplyPlan, on_progress: OnProgress =
     with atomic_folder(plan.output) as folder:
         for label in found.labels:
             (folder / label).mkdir()
-        (folder / "classes.txt").write_text("".join(f"{label}\n" for label in found.labels), encoding="utf-8")
+        write_classes(folder, found.labels)
         writer = _PictureWriter(folder, frames, found, on_progress)
         writer.write_files()
         writer.write_frames()
-        with (folder / PROVENANCE).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *_rows(found, frames.items, writer.written)])
+        write_csv(folder / PROVENANCE, COLUMNS, _rows(found, frames.items, writer.written))
     return Applied(found, [*writer.missing, *frames.unreadable])
 
 

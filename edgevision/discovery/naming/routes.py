@@ -12,17 +12,20 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from edgevision.discovery.naming.page import read_page
 from edgevision.discovery.naming.progress import Progress
 from edgevision.discovery.naming.screens import Screens
-from edgevision.discovery.naming.server import Answer, Request, refusal
+from edgevision.discovery.naming.server import Request
 from edgevision.discovery.naming.state import State
 from edgevision.discovery.naming.store import NamingStore
 from edgevision.discovery.naming.thumbnails import Thumbnails
 from edgevision_runtime.errors import DataError, UsageError
+from edgevision_runtime.pages.page import read_page
+from edgevision_runtime.pages.server import Answer, refusal
 
+PAGE = Path(__file__).with_name("page.html")
 JSON = "application/json"
 PICTURE_HEADERS = {"Cache-Control": "private, max-age=600"}  # a later server on this port has another key
 Document = dict[str, Any]
@@ -43,7 +46,7 @@ class NamingRoutes:
 
     def __init__(self, subject: Subject, store: NamingStore, screens: Screens, thumbnails: Thumbnails) -> None:
         self._subject, self._store, self._screens, self._thumbnails = subject, store, screens, thumbnails
-        self._page, self._key = read_page(), secrets.token_hex(4)
+        self._page, self._key = read_page(PAGE), secrets.token_hex(4)
         self._actions: dict[str, Callable[[Document], int | None]] = {
             "name": self._name,
             "merge": self._merge,

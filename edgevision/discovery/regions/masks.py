@@ -7,7 +7,6 @@ report.html shows some.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgevision.data.classes_file import write_classes
 from edgevision.data.images import IGNORE
 from edgevision.data.provenance import COLUMNS, PROVENANCE
+from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.frames import FrameItem
 from edgevision.discovery.naming.dataset import (
     Applied,
@@ -93,11 +94,11 @@ def apply_masks(named: NamedClusters, plan: ApplyPlan, on_progress: OnProgress =
     with atomic_folder(plan.output) as folder:
         (folder / "images").mkdir()
         (folder / "masks").mkdir()
-        (folder / "classes.txt").write_text("".join(f"{label}\n" for label in classes.labels), encoding="utf-8")
+        write_classes(folder, classes.labels)
         writer = _MaskWriter(folder, regions, classes, found)
         writer.write(on_progress)
-        _write_csv(folder / PROVENANCE, [list(COLUMNS), *writer.picture_rows])
-        _write_csv(folder / REGIONS, [list(REGION_COLUMNS), *writer.region_rows])
+        write_csv(folder / PROVENANCE, COLUMNS, writer.picture_rows)
+        write_csv(folder / REGIONS, REGION_COLUMNS, writer.region_rows)
         write_html(folder / REPORT, writer.page(plan.output.name))
     return Applied(found, regions.pictures.unreadable, writer.metrics())
 
@@ -190,8 +191,3 @@ class _MaskWriter:
 
 def _write_mask(path: Path, mask: npt.NDArray[np.uint8]) -> None:
     path.write_bytes(cv2.imencode(".png", mask)[1].tobytes())
-
-
-def _write_csv(path: Path, rows: Rows) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)

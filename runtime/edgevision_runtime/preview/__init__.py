@@ -7,7 +7,7 @@ It reads what `RunStatus` holds: the loop does nothing for it, and pictures are 
     address.py     where to listen
     access.py      who may look
     server.py      HTTP: few clients at a time, nobody waits for a slow one
-    routes.py      what can be asked for; page.html and page.py are the page
+    routes.py      what can be asked for; page.html is the page
     pictures.py    JPEGs of a camera, one encoding for all who look
     healthz.py     whether the run does its work
 """

@@ -6,14 +6,12 @@ A browser is given a cookie for a token in the address of the page. A page of an
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 import re
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from edgevision_runtime.errors import UsageError
+from edgevision_runtime.pages.cookie import Cookie, is_same, proof_of
 from edgevision_runtime.preview.address import Address
 
 LEAST_LENGTH = 16
@@ -58,9 +56,9 @@ class Access:
                 hint=f"{HINT}; or use --preview :{address.port} for this machine only",
             )
         self._is_loopback = address.is_loopback
-        self._token = None if token is None else token.encode()
-        # one of its own for each token: browsers send a host's cookies to all of its ports
-        self.cookie_name = f"edgevision_preview_{self._proof('name')[:8]}"
+        self._token = token
+        name = f"edgevision_preview_{self._proof('name')[:8]}"  # another for each token
+        self._cookie = Cookie(name, self._proof("cookie"))
 
     @property
     def has_token(self) -> bool:
@@ -70,7 +68,7 @@ class Access:
     @property
     def cookie(self) -> str:
         """The cookie that stands for the token, and outlives a restart; the token cannot be told from it."""
-        return f"{self.cookie_name}={self._proof('cookie')}; Path=/; HttpOnly; SameSite=Strict"
+        return self._cookie.header
 
     def is_own_host(self, host: str) -> bool:
         """Whether a `Host` header may be what a browser was sent to."""
@@ -87,7 +85,7 @@ class Access:
 
     def knows_token(self, token: str) -> bool:
         """Whether this is the token, in a time that does not depend on how much of it is right."""
-        return self._token is None or hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
+        return self._token is None or is_same(token, self._token)
 
     def may_look(self, *, authorization: str, cookies: str, token: str) -> bool:
         """Whether a request shows the token: as `Authorization: Bearer`, as a cookie, or in its address."""
@@ -98,14 +96,7 @@ class Access:
             return True
         if token and self.knows_token(token):
             return True
-        return hmac.compare_digest(self._cookie_in(cookies).encode("utf-8", "replace"), self._proof("cookie").encode())
+        return self._cookie.is_in(cookies)
 
     def _proof(self, purpose: str) -> str:
-        return hmac.new(self._token or b"", f"edgevision preview {purpose}".encode(), hashlib.sha256).hexdigest()
-
-    def _cookie_in(self, cookies: str) -> str:
-        try:
-            found = SimpleCookie(cookies).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value if found is not None else ""
+        return proof_of(self._token or "", f"edgevision preview {purpose}")

@@ -8,19 +8,22 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from edgevision_runtime.errors import MissingDependency
 from edgevision_runtime.metrics import METRICS_TYPE, render_metrics
+from edgevision_runtime.pages.page import read_page
+from edgevision_runtime.pages.server import Answer, refusal
 from edgevision_runtime.preview.access import Access
 from edgevision_runtime.preview.healthz import Vigil
-from edgevision_runtime.preview.page import read_page
 from edgevision_runtime.preview.pictures import CameraPictures, Picture, age_now_s, state_in_words
-from edgevision_runtime.preview.server import Answer, Request, refusal
+from edgevision_runtime.preview.server import Request
 from edgevision_runtime.sinks.document import timestamp
 from edgevision_runtime.status import RunStatus
 
+PAGE = Path(__file__).with_name("page.html")
 MOST_STREAMS = 12  # open at the same time; the rest of the server's places are for everything else
 POLL_S = 0.02  # how often a stream looks for a new picture
 JSON = "application/json"
@@ -33,7 +36,7 @@ class Routes:
 
     def __init__(self, status: RunStatus, access: Access, vigil: Vigil) -> None:
         self._status, self._access, self._vigil = status, access, vigil
-        self._page = read_page()
+        self._page = read_page(PAGE)
         self._pictures = {name: CameraPictures(camera, self._titles) for name, camera in status.cameras.items()}
         self._is_over = threading.Event()
         self._routes = {

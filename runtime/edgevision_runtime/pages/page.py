@@ -1,4 +1,4 @@
-"""The page, and the policy that lets a browser run nothing but what stands in it."""
+"""A page, and the policy that lets a browser run nothing but what stands in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-FILE = Path(__file__).with_name("page.html")
-
 
 class Page(NamedTuple):
     """HTML with its Content-Security-Policy."""
@@ -18,9 +16,9 @@ class Page(NamedTuple):
     policy: str
 
 
-def read_page() -> Page:
-    """The page as it lies beside this module."""
-    html = FILE.read_bytes()
+def read_page(path: Path) -> Page:
+    """An HTML file with one script and one style element."""
+    html = path.read_bytes()
     return Page(
         html,
         f"default-src 'none'; script-src {_hash(html, b'script')}; style-src {_hash(html, b'style')}; "
