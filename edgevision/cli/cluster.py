@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Console
+from edgevision.cli.console import Console, this_command
 from edgevision.cli.discover import Bars, embed_options, verb_report
 from edgevision.cli.options import all_of, console_options, force_option, output_option, report_option, seed_option
 from edgevision_runtime.errors import EdgeVisionError, UsageError
@@ -82,7 +80,7 @@ def cluster(console: Console, data: str, output: Path, report: Path | None, **gi
     if keyframes is not None and not found.scenes:
         console.warn(f"{data} holds no videos, so that there are no key frames to write")
     console.log("writing the report")
-    write_outcome(found, Target(output, keyframes, force, shlex.join(["edgevision", *sys.argv[1:]])), judged)
+    write_outcome(found, Target(output, keyframes, force, this_command()), judged)
     metrics = metrics_of(found, judged)
     console.result(_cluster_text(metrics), metrics)
     following = f"edgevision label {output}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,12 @@ import click
 from edgevision_runtime.cli_main import say
 
 PLAIN_PROGRESS_EVERY_S = 10.0
+
+
+def this_command(*more: str) -> str:
+    """What was typed, for records and for the next one: with `more` behind it."""
+    return shlex.join(["edgevision", *sys.argv[1:], *more])
+
 
 Advance = Callable[[str], None]  # one step done, with a note such as "accuracy 0.94"
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.console import Advance, Console, table, this_command
 from edgevision.cli.options import (
     all_of,
     console_options,
@@ -83,7 +81,7 @@ def curate(console: Console, data: str, output: Path, copy: Path | None, report:
     if copy is not None:
         check_target(copy, data)
     curation = _curated(console, _plan(data, **given))
-    again = shlex.join(["edgevision", *sys.argv[1:], *([] if force else ["--force"]), "--copy", "kept/"])
+    again = this_command(*([] if force else ["--force"]), "--copy", "kept/")
     following = again if copy is None else command_after(curation, copy)
     write_record(output, curation, following, force=force)
     if copy is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Advance, Console
+from edgevision.cli.console import Advance, Console, this_command
 from edgevision.cli.options import (
     all_of,
     console_options,
@@ -150,7 +148,7 @@ def _pretrain_hooks(console: Console) -> Iterator[PretrainHooks]:
             warn=console.warn,
             on_pictures=bars.on_pictures,
             on_step=bars.on_step,
-            command=shlex.join(["edgevision", *sys.argv[1:]]),
+            command=this_command(),
         )
 
 

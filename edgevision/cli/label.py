@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.console import Advance, Console, table, this_command
 from edgevision.cli.options import console_options, force_option, output_option, report_option
 from edgevision_runtime.errors import UsageError
 
@@ -198,7 +197,7 @@ def _show_applied(console: Console, applied: Applied) -> None:
 def _make_classifier(console: Console, named: NamedClusters, output: Path, given: dict[str, Any]) -> None:
     from edgevision.discovery.naming.centroid import CentroidPlan, write_centroid_run
 
-    command = shlex.join(["edgevision", *sys.argv[1:]])
+    command = this_command()
     plan = CentroidPlan(given["centroid_model"], str(output), given["model"], command, given["force"])
     run = write_centroid_run(named, plan)
     told = run.record["centroids"]

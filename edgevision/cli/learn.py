@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.console import Advance, Console, table, this_command
 from edgevision.cli.options import (
     all_of,
     console_options,
@@ -169,7 +167,7 @@ def _hooks(console: Console, tensorboard: bool) -> Iterator[TrainHooks]:
             warn=console.warn,
             on_progress=bars.on_progress,
             on_images=bars.on_images,
-            command=shlex.join(["edgevision", *sys.argv[1:]]),
+            command=this_command(),
             tensorboard=tensorboard,
         )
 

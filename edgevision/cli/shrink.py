@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgevision.cli.console import Advance, Console, table
+from edgevision.cli.console import Advance, Console, table, this_command
 from edgevision.cli.foreign import statement_of, statement_options
 from edgevision.cli.options import (
     all_of,
@@ -131,7 +129,7 @@ def _hooks(console: Console, label: str) -> Iterator[ShrinkHooks]:
                 f"val {progress.metric} {record.val_metric:.3f}, {record.seconds:.1f} s"
             )
 
-        yield ShrinkHooks(console.log, console.warn, on_progress, shlex.join(["edgevision", *sys.argv[1:]]))
+        yield ShrinkHooks(console.log, console.warn, on_progress, this_command())
 
 
 def _show(console: Console, result: ShrinkResult, report: Path | None) -> None:

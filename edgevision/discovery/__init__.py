@@ -6,5 +6,4 @@ backbones.py    what turns a picture into features
 file_backbone.py a model file of somebody else's as a backbone
 whitening.py    features into an embedding, as one dense layer
 embeddings.py   embeddings on disk, with the space they live in
-csv_file.py     rows as a file
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.csv_file import write_csv
 from edgevision.runs import NewRun, RunDirectory, write_run
 from edgevision.training.checkpoint import EpochRecord
 from edgevision_runtime.errors import DataError, UsageError
@@ -82,13 +82,13 @@ def metrics_document(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
 
 def write_history(path: Path, histories: Sequence[StageHistory]) -> None:
     """One row an epoch, numbered through all stages."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", "loss", "val_loss", "metric", "val_metric", "learning_rate", "seconds"])
-        records = [record for history in histories for record in history.records]
-        for number, one in enumerate(records, start=1):
-            values = (one.loss, one.val_loss, one.metric, one.val_metric, one.learning_rate)
-            writer.writerow([number, *(f"{value:.6g}" for value in values), f"{one.seconds:.3f}"])
+    columns = ("loss", "val_loss", "metric", "val_metric", "learning_rate")
+    records = [record for history in histories for record in history.records]
+    rows = [
+        [number, *(f"{getattr(one, column):.6g}" for column in columns), f"{one.seconds:.3f}"]
+        for number, one in enumerate(records, start=1)
+    ]
+    write_csv(path, ("epoch", *columns, "seconds"), rows)
 
 
 def _write_report(folder: Path, run: NewRun, outcome: Outcome) -> None:

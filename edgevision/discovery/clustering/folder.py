@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgevision.csv_file import write_csv
 from edgevision.discovery.clustering.kmeans import Grouping
 from edgevision.discovery.clustering.statistics import ROLES, ClusterFacts, Statistics
-from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.embeddings import Embeddings
 from edgevision.discovery.frames import FrameSet, named_frames
 from edgevision.discovery.regions.region_maps import REGION_MAPS, RegionMaps

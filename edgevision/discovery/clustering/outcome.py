@@ -10,11 +10,11 @@ from typing import Any
 
 import cv2
 
+from edgevision.csv_file import write_csv
 from edgevision.discovery.clustering.cluster import Clustered
 from edgevision.discovery.clustering.folder import REPORT, SCAN_RUN, ClusterFolder, NewClusterFolder, write_clusters
 from edgevision.discovery.clustering.report import Judged, write_cluster_report
 from edgevision.discovery.clustering.scenes import Scene
-from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.judge import judge
 from edgevision.discovery.regions.judge_masks import judge_masks
 from edgevision.discovery.regions.region_maps import REGION_MAPS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import tempfile
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from edgevision.discovery.keras_backbone import KerasBackbone, features_of
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
 from edgevision.discovery.pretraining.objectives import Material, Pictures
 from edgevision.discovery.pretraining.plan import scan_epochs_of
+from edgevision.discovery.pretraining.run_files import write_history
 from edgevision.discovery.pretraining.scan import SCAN_RATE, best_clusters, find_start, make_scan
 from edgevision.discovery.pretraining.views import parse_views, views_for
 from edgevision.discovery.whitening import DIMENSION, Whitening
@@ -110,9 +110,7 @@ def write_refined_run(folder: Path, refinement: Refinement) -> None:
         refinement.backbone.model.save(place / "model.keras")
         metrics = {"schema": "edgevision.pretraining/1", "scan_losses": list(refinement.losses)}
         (place / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        with (place / "history.csv").open("w", newline="", encoding="utf-8") as file:
-            rows = [["scan", row.epoch, f"{row.loss:.6g}", f"{row.seconds:.3f}"] for row in refinement.history]
-            csv.writer(file).writerows([["stage", "epoch", "loss", "seconds"], *rows])
+        write_history(place / "history.csv", {"scan": refinement.history})
 
     spec = make_spec("embed", (), refinement.backbone.preprocess, Postprocess("embed"))
     write_run(NewRun(folder, spec, refinement.record), save)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
 
-from edgevision.discovery.curation.curate import Curation
+from edgevision.csv_file import write_csv
+from edgevision.discovery.curation.curate import Curation, Verdict
 from edgevision.discovery.curation.findings import REASONS
 from edgevision.discovery.curation.page import write_page
 from edgevision_runtime.atomic import atomic_folder, check_place, refuse_to_overwrite
@@ -34,7 +34,7 @@ def write_record(path: Path, curation: Curation, following: str, *, force: bool 
     """Write the three files, whole or not at all; `following` is the command that makes sense now."""
     check_output(path, force=force)
     with atomic_folder(path) as folder:
-        _write_kept(folder / "kept.csv", curation)
+        write_csv(folder / "kept.csv", COLUMNS, (_row(verdict) for verdict in curation.verdicts))
         document = json.dumps(document_of(curation, with_findings=True), indent=1, ensure_ascii=False)
         (folder / "findings.json").write_text(document + "\n", encoding="utf-8")
         write_page(folder / "report.html", curation, following)
@@ -61,12 +61,8 @@ def document_of(curation: Curation, *, with_findings: bool) -> dict[str, Any]:
     return document
 
 
-def _write_kept(path: Path, curation: Curation) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for verdict in curation.verdicts:
-            finding = verdict.finding
-            score = "" if finding is None or finding.value is None else f"{finding.value:.4g}"
-            about = ("", "") if finding is None else (finding.reason, finding.similar_to)
-            writer.writerow([verdict.name, "yes" if verdict.is_kept else "no", *about, score])
+def _row(verdict: Verdict) -> list[str]:
+    finding = verdict.finding
+    score = "" if finding is None or finding.value is None else f"{finding.value:.4g}"
+    about = ("", "") if finding is None else (finding.reason, finding.similar_to)
+    return [verdict.name, "yes" if verdict.is_kept else "no", *about, score]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevision.csv_file import write_csv
 from edgevision.data.classes_file import write_classes
 from edgevision.data.provenance import COLUMNS, PROVENANCE
-from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.frames import FrameItem, FrameSet
 from edgevision.discovery.naming.named_clusters import NamedClusters
 from edgevision.discovery.naming.propagate import ABSTAIN, ABSTAINED, CLUSTER, LEFT_OUT, OPEN, PERSON, Propagation

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from edgevision.csv_file import write_csv
 from edgevision.discovery.whitening import Vectors, Whitening
 from edgevision.reports import plots
 from edgevision.reports.html import Figure, Gallery, KeyFigure, Page, Picture, Section, Table, write_html
@@ -17,6 +18,7 @@ from edgevision.reports.maps import MOST_POINTS, THUMBNAIL, embedding_map, flatt
 from edgevision.reports.pictures import thumbnail
 
 if TYPE_CHECKING:
+    from edgevision.discovery.pretraining.loop import EpochLoss
     from edgevision.discovery.pretraining.pretrain import PretrainResult
     from edgevision.runs import NewRun
 
@@ -35,16 +37,18 @@ def write_pretraining_files(folder: Path, run: NewRun, backbone: Any, result: Pr
         "scan_losses": list(result.scan_losses),
     }
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    _write_history(folder / "history.csv", result)
+    write_history(folder / "history.csv", result.histories)
     write_html(folder / "report.html", _page(run, result))
 
 
-def _write_history(path: Path, result: PretrainResult) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["stage", "epoch", "loss", "seconds"])
-        for stage, history in result.histories.items():
-            writer.writerows([stage, one.epoch, f"{one.loss:.6g}", f"{one.seconds:.3f}"] for one in history)
+def write_history(path: Path, histories: Mapping[str, Sequence[EpochLoss]]) -> None:
+    """One row an epoch, stage after stage."""
+    rows = [
+        [stage, one.epoch, f"{one.loss:.6g}", f"{one.seconds:.3f}"]
+        for stage, history in histories.items()
+        for one in history
+    ]
+    write_csv(path, ("stage", "epoch", "loss", "seconds"), rows)
 
 
 def _page(run: NewRun, result: PretrainResult) -> Page:

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgevision.csv_file import write_csv
 from edgevision.data.classes_file import write_classes
 from edgevision.data.images import IGNORE
 from edgevision.data.provenance import COLUMNS, PROVENANCE
-from edgevision.discovery.csv_file import write_csv
 from edgevision.discovery.frames import FrameItem
 from edgevision.discovery.naming.dataset import (
     Applied,

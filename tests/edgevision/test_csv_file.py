@@ -1,6 +1,6 @@
 """CSV files have one kind of line end everywhere, and hold what a name may hold."""
 
-from edgevision.discovery.csv_file import write_csv
+from edgevision.csv_file import write_csv
 
 
 def test_a_row_is_a_line_and_a_comma_is_quoted(tmp_path):
