@@ -9,7 +9,6 @@ pages beside it say what the figures mean, benchmarks/loop.py puts the parts tog
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -19,6 +18,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from discovery_figures.command_line import SEEDS, option, read_options
 
 HERE = Path(__file__).parent
 PARTS = (  # in the order of the guide; the quick ones of each page first
@@ -36,10 +37,8 @@ PARTS = (  # in the order of the guide; the quick ones of each page first
 
 def main() -> None:
     """Measure the parts one after the other, and print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", action="append", choices=PARTS, metavar="NAME", help=f"{', '.join(PARTS)}; repeat")
-    options = parser.parse_args()
+    only = option("--only", action="append", choices=PARTS, metavar="NAME", help=f"{', '.join(PARTS)}; repeat")
+    options = read_options(__doc__, SEEDS, only)
     found = {name: _measure(name, options.seeds) for name in options.only or PARTS}
     print(json.dumps({"benchmark": "discovery", **found, "machine": _machine()}, indent=1))
 

@@ -11,8 +11,6 @@ judged, one each eight frames; `alarms` counts what `drift check` would raise.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from discovery_figures.command_line import BUNDLE, SEEDS, print_figures
 from discovery_figures.device_bundle import device_bundle, photos
 from edgevision.data.images import read_image
 from edgevision.data.packages import fetch_package_members
@@ -225,10 +224,4 @@ class _Passing:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where the bundle is kept, and found again")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(figures(options.seeds, options.folder), indent=1))
+    print_figures(figures, __doc__, SEEDS, BUNDLE)

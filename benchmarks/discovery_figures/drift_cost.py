@@ -15,8 +15,6 @@ selection       comparing a frame's with those of 1000 kept ones
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -29,6 +27,7 @@ import cv2
 import numpy as np
 from runtime_figures.frame_loop import RING, ring
 
+from discovery_figures.command_line import BUNDLE, SEEDS, print_figures
 from discovery_figures.device_bundle import device_bundle
 from edgevision.cli.drift import EVERY_S
 from edgevision.discovery.drift import FitPlan, Seen, fit_reference
@@ -130,10 +129,4 @@ def _kept(dimension: int, seed: int) -> KeptVectors:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where the bundle is kept, and found again")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(figures(options.seeds, options.folder), indent=1))
+    print_figures(figures, __doc__, SEEDS, BUNDLE)

@@ -1,6 +1,6 @@
 """Near-duplicates among photographs: how many changed copies are found where 1 % of the pictures get a wrong partner.
 
-    python benchmarks/discovery_figures/duplicates.py [--seeds 0 1 2]
+    cd benchmarks && python -m discovery_figures.duplicates [--seeds 0 1 2]
 
 300 photographs of a set and a changed copy of each lie in one set of 600, as `edgevision curate` would find them. Easy
 copies have lost up to 2 % at each edge, up to 10 % of light, and were saved as JPEG 60; hard ones 12 %, 35 %, JPEG 25.
@@ -12,8 +12,6 @@ wrong partners there.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from discovery_figures.command_line import SEEDS, option, print_figures
 from edgevision.data.duplicates import hash_thumbnails, thumbnail
 from edgevision.discovery.backbones import Backbone, open_backbone
 from edgevision.discovery.curation.duplicates import HIGHEST_LIMIT, find_duplicates, limit_for
@@ -171,14 +170,5 @@ def _medians(rows: Sequence[dict[str, float]]) -> dict[str, float]:
     return {key: round(statistics.median(row[key] for row in rows), 4) for key in rows[0]}
 
 
-def main() -> None:
-    """Measure and print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--sets", nargs="+", default=["photos"])
-    options = parser.parse_args()
-    print(json.dumps(figures(options.seeds, options.sets), indent=1, ensure_ascii=False))
-
-
 if __name__ == "__main__":
-    main()
+    print_figures(figures, __doc__, SEEDS, option("--sets", nargs="+", default=["photos"]))

@@ -17,7 +17,6 @@ No label is spared for validation: val/ holds the labelled pictures again, so th
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -28,6 +27,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
+from discovery_figures.command_line import RUNS, SEEDS, option, print_figures
 from edgevision.data.dataset import Dataset, open_dataset
 from edgevision.data.splits import choose
 from edgevision.discovery.clustering.refine import RefinePlan, refine, write_refined_run
@@ -251,16 +251,7 @@ def _summary(bench: Bench, rounds: Sequence[dict[str, Arm]], seeds: Sequence[int
     }
 
 
-def main() -> None:
-    """Measure and print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", choices=list(CASES), default=list(CASES))
-    parser.add_argument("--labels", type=int, nargs="+", default=[80, 800], help="0: those of the whole pool")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where runs are kept, and found again")
-    options = parser.parse_args()
-    print(json.dumps(figures(options.seeds, options.folder, options.sets, options.labels), indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    sets = option("--sets", nargs="+", choices=list(CASES), default=list(CASES))
+    labels = option("--labels", type=int, nargs="+", default=[80, 800], help="0: those of the whole pool")
+    print_figures(figures, __doc__, sets, labels, SEEDS, RUNS)

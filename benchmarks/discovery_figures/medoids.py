@@ -9,8 +9,6 @@ are the median of ten. `nearest` gives each picture the label of the medoid next
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from discovery_figures.command_line import RUNS, SEEDS, option, print_figures
 from discovery_figures.few_labels import Bench
 from edgevision.discovery.backbones import open_backbone
 from edgevision.discovery.clustering.kmeans import group
@@ -83,15 +82,5 @@ def _truth(embeddings: Embeddings) -> Any:
     return np.array([name.partition("/")[0] for name in embeddings.names])
 
 
-def main() -> None:
-    """Measure and print one JSON document."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--labels", type=int, default=20)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where runs are kept, and found again")
-    options = parser.parse_args()
-    print(json.dumps(figures(options.seeds, options.folder, labels=options.labels), indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    print_figures(figures, __doc__, option("--labels", type=int, default=20), SEEDS, RUNS)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from discovery_figures.command_line import RUNS, SEEDS, print_figures
 from edgevision.data.dataset import Dataset, open_dataset
 from edgevision.data.splits import choose
 from edgevision.discovery.backbones import open_backbone
@@ -184,13 +185,4 @@ def _student(bench: Bench, run: Path, seed: int) -> float:
 
 
 if __name__ == "__main__":
-    import argparse
-    import json
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where runs are kept, and found again")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(figures(options.seeds, options.folder), indent=1))
+    print_figures(figures, __doc__, SEEDS, RUNS)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from discovery_figures.command_line import RUNS, SEEDS, print_figures
 from edgevision.data.dataset import Dataset, Sample, open_dataset
 from edgevision.data.splits import SplitPlan, choose, split
 from edgevision.discovery.clustering.folder import NewClusterFolder, write_clusters
@@ -216,13 +217,4 @@ def _judged_net(bench: Bench, model: Any, spec: ModelSpec) -> tuple[float, float
 
 
 if __name__ == "__main__":
-    import argparse
-    import json
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where runs are kept, and found again")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(figures(options.seeds, options.folder), indent=1))
+    print_figures(figures, __doc__, SEEDS, RUNS)

@@ -9,7 +9,6 @@ and 80 frames; the camera shakes and turns a little, the light wanders, the sens
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 from click.testing import CliRunner
 
+from discovery_figures.command_line import BUNDLE, SEEDS, print_figures
 from discovery_figures.device_bundle import device_bundle, photos
 from edgevision.data.images import read_image
 from edgevision_runtime.cli import edgevision_runtime
@@ -92,10 +92,4 @@ def _shots(picture: Any, chance: np.random.Generator) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, help="where the bundle is kept, and found again")
-    options = parser.parse_args()
-    if options.folder:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    print(json.dumps(figures(options.seeds, options.folder), indent=1))
+    print_figures(figures, __doc__, SEEDS, BUNDLE)

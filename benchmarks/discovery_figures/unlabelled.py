@@ -10,8 +10,6 @@ whole process, of both cores.
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+from discovery_figures.command_line import SEEDS, option, print_figures
 from edgevision.data.dataset import open_dataset
 from edgevision.data.splits import choose
 from edgevision.discovery.backbones import open_backbone
@@ -117,8 +116,5 @@ class _Clock:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--sets", nargs="+", choices=list(GOALS), default=list(GOALS))
-    options = parser.parse_args()
-    print(json.dumps(figures(options.seeds, options.sets), indent=1))
+    sets = option("--sets", nargs="+", choices=list(GOALS), default=list(GOALS))
+    print_figures(figures, __doc__, SEEDS, sets)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevision.discovery.backbones import open_backbone
+from edgevision.discovery.backbones import Backbone, open_backbone
 from edgevision.discovery.frames import FrameItem, FrameSet, open_frames
 from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
@@ -89,18 +89,7 @@ class _Pretraining:
     def run(self) -> PretrainResult:
         check_writable(self.target.output, force=self.target.force)
         self.hooks.log(self.placement.describe())
-        self.frames = open_frames(self.plan.source, self.plan.every_s)
-        self.contract = self._contract()
-        self.pictures, examples = self._read_pictures()
-        self.views = self.plan.views or (DISTILLED if self.plan.the_method == "distill" else views_for(examples))
-        augmentation = parse_views(self.views)
-        self.hooks.log(f"{len(self.pictures)} pictures; views ({self.views}): {augmentation}")
-        with self.placement.strategy.scope():
-            self.backbone = self._build()
-            self.material = Material(self.backbone, self.pictures, augmentation, self.contract.color)
-            objective = self._objective()
-        if self.unfinished.prepare(self.plan, self.target, "\n".join(item.name for item in self.frames.items)):
-            self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
+        objective = self._prepare()
         self._learn(self.plan.the_method, objective, self._loop_plan)
         scan = self._scan() if self.plan.scan else None
         features = self._features()
@@ -115,6 +104,24 @@ class _Pretraining:
             result = replace(result, run=self._write(result))
         self.unfinished.delete()
         return result
+
+    def _prepare(self) -> Objective:
+        """Read the pictures; whoever gave a teacher that is none hears of it first."""
+        self.frames = open_frames(self.plan.source, self.plan.every_s)
+        self.contract = self._contract()
+        with self.placement.strategy.scope():
+            self.backbone = self._build()  # before the teacher, so that where it begins hangs on the seed alone
+            teacher = self._open_teacher()
+        self.pictures, examples = self._read_pictures()
+        self.views = self.plan.views or (DISTILLED if self.plan.the_method == "distill" else views_for(examples))
+        augmentation = parse_views(self.views)
+        self.hooks.log(f"{len(self.pictures)} pictures; views ({self.views}): {augmentation}")
+        with self.placement.strategy.scope():
+            self.material = Material(self.backbone, self.pictures, augmentation, self.contract.color)
+            objective = self._objective(teacher)
+        if self.unfinished.prepare(self.plan, self.target, "\n".join(item.name for item in self.frames.items)):
+            self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
+        return objective
 
     def _contract(self) -> Preprocess:
         size = self.plan.image_size or self.architecture.default_size
@@ -140,18 +147,23 @@ class _Pretraining:
         return np.stack(pictures), examples
 
     def _build(self) -> Any:
-        options = ArchitectureOptions(self.pictures.shape[1:], PLACEHOLDER_CLASSES, self.plan.width)
+        options = ArchitectureOptions(self.contract.shape, PLACEHOLDER_CLASSES, self.plan.width)
         return without_head(self.architecture.build(options), self.architecture.name)
 
-    def _objective(self) -> Objective:
-        if self.plan.the_method == "distill":
-            return Distillation(self.material, self._teacher_targets())
+    def _open_teacher(self) -> Backbone | None:
+        if self.plan.teacher is None:
+            return None
+        teacher = open_backbone(self.plan.teacher)
+        self.hooks.log(f"teacher: {teacher.title}")
+        return teacher
+
+    def _objective(self, teacher: Backbone | None) -> Objective:
+        if teacher is not None:
+            return Distillation(self.material, self._targets_of(teacher))
         return TwoViews(self.material, losses.simclr if self.plan.the_method == "simclr" else losses.vicreg)
 
-    def _teacher_targets(self) -> Vectors:
+    def _targets_of(self, teacher: Backbone) -> Vectors:
         """The teacher's main directions of every picture; the teacher sees the original, not the student's size."""
-        teacher = open_backbone(str(self.plan.teacher))
-        self.hooks.log(f"teacher: {teacher.title}")
         features = []
         for number, (_, image) in enumerate(self.frames.images(), start=1):
             features.append(teacher.features([image]))

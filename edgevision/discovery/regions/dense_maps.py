@@ -13,7 +13,7 @@ from edgevision_runtime.errors import ModelError
 from edgevision_runtime.operations import Crop, Resize
 
 if TYPE_CHECKING:
-    from edgevision.discovery.whitening import Vectors
+    from edgevision.discovery.whitening import Vectors, Weighing
     from edgevision_runtime.types import Image
 
 STRIDES = (8, 16)  # pixels of the network's input to one place of its maps
@@ -24,7 +24,7 @@ MULTIPLE = 32  # of the input's sides, so that every map fits
 class DenseMaps:
     """What a network sees at each place of a picture."""
 
-    whitens = True
+    weighing: Weighing = "equal"
 
     def __init__(self, backbone: KerasBackbone, strides: tuple[int, ...] = STRIDES) -> None:
         """Take the last map of each stride; where there is none, of the next finer one.

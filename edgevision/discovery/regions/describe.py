@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edgevision.discovery.whitening import LEAST_DEVIATION, Vectors, Whitening
+from edgevision.discovery.whitening import DIMENSION, LEAST_DEVIATION, Vectors, Weighing, Whitening
 
 if TYPE_CHECKING:
     from edgevision.discovery.regions.superpixels import Labels
@@ -34,7 +34,7 @@ class PlaceMaps(Protocol):
 
     title: str
     fingerprint: str
-    whitens: bool  # whether it is many numbers, which whitening helps; the few of texture it harms
+    weighing: Weighing  # of its numbers, as of a backbone's: many gain by whitening, the few of texture lose
 
     def __call__(self, image: Image) -> list[Maps]:
         """A picture, uint8 (h, w, 3) BGR, to maps, float32 (places down, places across, channels) each."""
@@ -45,7 +45,7 @@ class TextureMaps:
     """How strong and of which direction the edges around each pixel are, at two scales: no network."""
 
     title = "texture"
-    whitens = False
+    weighing: Weighing = "untouched"
     fingerprint = hashlib.sha256(f"texture {ORIENTATIONS} {SCALES} {FAINT}".encode()).hexdigest()
 
     def __call__(self, image: Image) -> list[Maps]:
@@ -60,7 +60,7 @@ class RegionDescriber:
         self._maps = maps
         self.title = f"{maps.title}, colour and place of superpixels"
         self.fingerprint = hashlib.sha256(f"{maps.fingerprint} lab place".encode()).hexdigest()
-        self.whitens = maps.whitens
+        self.weighing = maps.weighing
 
     def __call__(self, picture: Image, labels: Labels) -> Vectors:
         """A working copy, uint8 (h, w, 3) BGR, with its superpixels, uint16 (h, w), to float32 (superpixels, d)."""
@@ -68,15 +68,16 @@ class RegionDescriber:
         return np.concatenate([*seen, *_colour(picture, labels), _place(labels)], axis=1).astype(np.float32)
 
 
-def balanced(features: Vectors, dimension: int | None) -> Whitening:
+def balanced(features: Vectors, weighing: Weighing, dimension: int = DIMENSION) -> Whitening:
     """Numbers of a `RegionDescriber` to a space: what a network saw, whitened to `dimension`, beside colour and place.
 
-    Of these each is scaled to vary by 1. With all of it whitened together, noise weighs as much as colour. Texture (no
-    dimension) is few numbers and only scaled, mean colour and place beside it to vary by `EMPHASIS`.
+    Of these each is scaled to vary by 1. With all of it whitened together, noise weighs as much as colour. Numbers
+    whose directions stay untouched are only scaled as well, and mean colour and place vary by `EMPHASIS` beside them.
     """
     seen, rest = features[:, :-COLOUR_AND_PLACE], features[:, -COLOUR_AND_PLACE:]
-    more = EMPHASIS if dimension is None else 1.0
-    first = _scaling(seen, np.ones(seen.shape[1])) if dimension is None else Whitening.fit(seen, dimension)
+    is_untouched = weighing == "untouched"
+    more = EMPHASIS if is_untouched else 1.0
+    first = _scaling(seen, np.ones(seen.shape[1])) if is_untouched else Whitening.fit(seen, dimension, weighing)
     second = _scaling(rest, np.array([more] * 3 + [1.0] * 3 + [more] * 2), FAINTEST)
     kernel = np.zeros((features.shape[1], len(first.bias) + COLOUR_AND_PLACE), np.float32)
     kernel[:-COLOUR_AND_PLACE, : len(first.bias)] = first.kernel

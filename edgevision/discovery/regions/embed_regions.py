@@ -47,7 +47,7 @@ def embed_regions(request: RegionRequest, hooks: EmbedHooks | None = None) -> tu
     frames = open_frames(request.source, request.every_s)
     maps, model = _open_maps(request.model, hooks)
     describer = RegionDescriber(maps)
-    if request.dimension is not None and not describer.whitens:
+    if request.dimension is not None and describer.weighing == "untouched":
         hooks.warn(f"--dimension does nothing: {describer.title} are few numbers already")
     hooks.log(f"{len(frames.items)} pictures in superpixels, described by {describer.title}")
     divider = _Divider(frames, describer, request, hooks)
@@ -117,7 +117,7 @@ def _whitening(request: RegionRequest, describer: RegionDescriber, features: Vec
         return request.space.whitening
     if len(features) < 2:
         raise DataError(f"{request.source} is one superpixel", expected="pictures of more than a few pixels")
-    return balanced(features, (request.dimension or DIMENSION) if describer.whitens else None)
+    return balanced(features, describer.weighing, request.dimension or DIMENSION)
 
 
 def _open_maps(model: str | None, hooks: EmbedHooks) -> tuple[PlaceMaps, str]:

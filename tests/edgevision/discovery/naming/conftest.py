@@ -1,10 +1,11 @@
-"""Clusters folders of digits, made once."""
+"""Clusters folders of digits, made once, and the page to name one."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from edgevision.discovery.clustering.statistics import describe
 from edgevision.discovery.embeddings import embed
 from edgevision.discovery.frames import open_frames
 from edgevision.discovery.naming.named_clusters import NamedClusters
+from edgevision.discovery.naming.routes import NamingRoutes, Subject
+from edgevision.discovery.naming.server import PageServer
+from edgevision.discovery.naming.thumbnails import Thumbnails
 
 
 def make_clusters(path: Path, source: str, model: str, k: int) -> Path:
@@ -37,6 +41,23 @@ def digits_clusters(digits_folder: Path, tmp_path_factory: pytest.TempPathFactor
 def clusters(digits_clusters: Path, tmp_path: Path) -> Path:
     """The same, for one test to name."""
     return Path(shutil.copytree(digits_clusters, tmp_path / "clusters"))
+
+
+@pytest.fixture
+def named(clusters: Path) -> NamedClusters:
+    """The names in that folder, none yet."""
+    return NamedClusters.open(clusters)
+
+
+@pytest.fixture
+def server(named: NamedClusters) -> Iterator[PageServer]:
+    """Their page."""
+    subject = Subject("digits", named.folder.embeddings.names, "edgevision apply clusters -o dataset/")
+    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.folder.frames()))
+    server = PageServer(routes.answer)
+    server.start()
+    yield server
+    server.close()
 
 
 def name_as_a_person_would(named: NamedClusters) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from edgevision.discovery.naming.named_clusters import NamedClusters
-from edgevision.discovery.naming.routes import NamingRoutes, Subject
 from edgevision.discovery.naming.server import PageServer
-from edgevision.discovery.naming.thumbnails import Thumbnails
 from tests.edgevision_runtime.browser import Browser, Tab
 
 CODES = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "PageDown": 34}
@@ -22,21 +19,6 @@ IS_SHOWN = "(shots => shots.length && shots.every((one) => one.complete))([...do
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("chromium")) as opened:
         yield opened
-
-
-@pytest.fixture
-def named(clusters: Path) -> NamedClusters:
-    return NamedClusters.open(clusters)
-
-
-@pytest.fixture
-def server(named: NamedClusters) -> Iterator[PageServer]:
-    subject = Subject("digits", named.folder.embeddings.names, "edgevision apply clusters -o dataset/")
-    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.folder.frames()))
-    server = PageServer(routes.answer)
-    server.start()
-    yield server
-    server.close()
 
 
 def opened(browser: Browser, server: PageServer, width: int = 1400, *, is_dark: bool = False) -> Tab:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +12,7 @@ import numpy as np
 import pytest
 
 from edgevision.discovery.naming.named_clusters import NamedClusters
-from edgevision.discovery.naming.routes import NamingRoutes, Subject
 from edgevision.discovery.naming.server import PageServer
-from edgevision.discovery.naming.thumbnails import Thumbnails
 
 
 class Client:
@@ -47,18 +43,8 @@ class Client:
 
 
 @pytest.fixture
-def named(clusters: Path) -> NamedClusters:
-    return NamedClusters.open(clusters)
-
-
-@pytest.fixture
-def client(named: NamedClusters) -> Iterator[Client]:
-    subject = Subject("digits", named.folder.embeddings.names, "edgevision apply …")
-    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.folder.frames()))
-    server = PageServer(routes.answer)
-    server.start()
-    yield Client(server.url)
-    server.close()
+def client(server: PageServer) -> Client:
+    return Client(server.url)
 
 
 def test_whoever_has_no_cookie_or_a_wrong_token_gets_nothing(client: Client) -> None:

@@ -65,11 +65,22 @@ def test_grey_pictures_are_not_told_apart_by_the_rounding_of_their_colour() -> N
     grey = np.repeat((2 * down + 2 * across)[..., None], 3, axis=2).astype(np.uint8)
     features = RegionDescriber(TextureMaps())(grey, superpixels(grey, 40))
 
-    spread = (features @ balanced(features, None).kernel).std(axis=0)
+    spread = (features @ balanced(features, "untouched").kernel).std(axis=0)
 
     green_red, blue_yellow = spread[-7], spread[-6]
     assert max(green_red, blue_yellow) < 0.05
     assert spread[-8] == pytest.approx(2, rel=1e-3)  # mean lightness counts double
+
+
+def test_many_numbers_become_as_many_directions_as_asked_for_and_the_few_of_texture_stay() -> None:
+    picture, _ = scene(0)
+    describer = RegionDescriber(TextureMaps())
+    features = describer(picture, superpixels(picture, 60))
+
+    as_of_texture, as_of_a_network = balanced(features, describer.weighing, 5), balanced(features, "equal", 5)
+
+    assert as_of_texture.bias.shape == (20 + 8,)  # colour and place are eight
+    assert as_of_a_network.bias.shape == (5 + 8,)
 
 
 def test_a_network_describes_regions_by_its_maps_at_any_size() -> None:
