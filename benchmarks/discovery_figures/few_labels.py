@@ -2,9 +2,10 @@
 
     cd benchmarks; python -m discovery_figures.few_labels [--sets mnist] [--labels 80 800] [--seeds 0 1] [--folder DIR]
 
-A network learns from the pool without labels. Then so many of its pictures, as many of each class, drawn by the seed,
-get their labels. All arms learn from these with the same network, and are judged on the same 2000 pictures of the set's
-own test split:
+A network learns from the pool without labels. Then so many of its pictures, as many of each class, drawn at random, get
+their labels. All arms learn from these with the same network, and are judged on the same 2000 pictures of the set's own
+test split. Which 80 pictures are drawn moves every arm by some points, so that few labels are drawn several times for
+each seed, and a seed's figure is the mean:
 
 probe      `train --weights RUN`: the backbone stays, the head learns
 tuned      `train --weights RUN --no-freeze`: everything learns on, with the views of the label-free learning
@@ -27,6 +28,8 @@ from pathlib import Path
 from time import process_time
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from discovery_figures.command_line import RUNS, SEEDS, option, print_figures
 from edgevision.data.dataset import Dataset, open_dataset
 from edgevision.data.splits import choose
@@ -43,6 +46,8 @@ from edgevision.training.unfinished import Target
 TEST = 2000  # pictures
 PICTURES_IN_AN_EPOCH = 1600  # of scratch, at least: few labels are gone over several times
 TIMED_EPOCHS = 3  # of which the first compiles
+DRAWS = 3  # of the labels, for each seed
+MANY = 400  # labels, of which one draw says enough
 ALL = 0  # labels: those of the whole pool
 
 
@@ -74,14 +79,14 @@ CASES = {
         pool=10_000,
         network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
         views="glyph",
-        clusters=10,
+        clusters=20,  # twice as many as there are kinds: nobody knows how many there are
         goals=(("probe after SCAN 80", 1.0),),
     ),
     "fashion-mnist": Case(
         pool=10_000,
         network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
         views="object",
-        clusters=10,
+        clusters=20,  # twice as many as there are kinds: nobody knows how many there are
         goals=(("probe after SCAN 80", 3.0),),
     ),
 }
@@ -140,13 +145,13 @@ class Bench:
             write_refined_run(path, refine(open_frames(str(self.folder / "pool")), before, plan))
         return RunDirectory.open(path)
 
-    def labelled(self, count: int, seed: int, times: int = 1) -> Path:
+    def labelled(self, count: int, draw: int, times: int = 1) -> Path:
         """A data set of `count` pictures of the pool, as many of each class, each `times` in train/."""
-        place = self.folder / f"labels-{count}-{seed}-{times}"
+        place = self.folder / f"labels-{count}-{draw}-{times}"
         classes = len(self.pool.labels)
         for position, label in enumerate(self.pool.labels):
             samples = [sample for sample in self.pool.samples if sample.label == position]
-            for sample in choose(samples, count // classes if count else len(samples), seed):
+            for sample in choose(samples, count // classes if count else len(samples), draw):
                 link(sample.image, place / "val" / label / sample.image.name)
                 for time in range(times):
                     link(sample.image, place / "train" / label / f"{time}-{sample.image.name}")
@@ -167,19 +172,19 @@ def views_of(run: RunDirectory) -> str:
     return str(run.record["data"]["views"]["amounts"])
 
 
-def goes_on(bench: Bench, run: RunDirectory, labels: int, seed: int, *, freeze: bool) -> Arm:
+def goes_on(bench: Bench, run: RunDirectory, labels: int, draw: int, *, freeze: bool) -> Arm:
     """Probe or fine-tune, as the verb does by itself; fine-tuning varies the pictures as the run did."""
     network = NetworkPlan(weights=str(run.path), freeze=freeze)
-    data = DataPlan(str(bench.labelled(labels, seed)), augment=None if freeze else views_of(run))
-    return _train(bench, TrainPlan(data, network, seed=seed), f"{'probe' if freeze else 'tuned'}-{run.path.name}")
+    data = DataPlan(str(bench.labelled(labels, draw)), augment=None if freeze else views_of(run))
+    return _train(bench, TrainPlan(data, network, seed=draw), f"{'probe' if freeze else 'tuned'}-{run.path.name}")
 
 
-def from_scratch(bench: Bench, run: RunDirectory, labels: int, seed: int) -> Arm:
+def from_scratch(bench: Bench, run: RunDirectory, labels: int, draw: int) -> Arm:
     """As many epochs as take the seconds of the processor that the run took, all told."""
     budget_s = float(run.record["cpu_seconds"])
     times = max(1, round(PICTURES_IN_AN_EPOCH / (labels or len(bench.pool.samples))))
-    data = DataPlan(str(bench.labelled(labels, seed, times)), augment=views_of(run))
-    plan = TrainPlan(data, bench.case.network, color=bench.case.color, epochs=TIMED_EPOCHS, seed=seed)
+    data = DataPlan(str(bench.labelled(labels, draw, times)), augment=views_of(run))
+    plan = TrainPlan(data, bench.case.network, color=bench.case.color, epochs=TIMED_EPOCHS, seed=draw)
     ends: list[float] = []
     hooks = TrainHooks(on_progress=lambda stage, progress: ends.append(process_time()) if progress.record else None)
     tried = _train(bench, plan, "timed", hooks)
@@ -196,22 +201,29 @@ def _train(bench: Bench, plan: TrainPlan, name: str, hooks: TrainHooks | None = 
 
 
 def arms(bench: Bench, labels: Sequence[int], seed: int) -> dict[str, Arm]:
-    """Each arm by its name and labels; what the folder holds already is not measured again."""
+    """Each arm by its name and labels, the mean over the draws; what the folder holds already is not measured again."""
     found: dict[str, Arm] = {}
     for count in labels:
-        kept = bench.folder / f"arms-{count}-{seed}.json"
-        if not kept.exists():
-            kept.write_text(json.dumps(_arms_with(bench, count, seed)), encoding="utf-8")
-        found |= {arm: Arm(*measured) for arm, measured in json.loads(kept.read_text(encoding="utf-8")).items()}
+        draws = range(seed * DRAWS, (seed + 1) * DRAWS) if 0 < count < MANY else (seed,)
+        drawn = [_kept_arms(bench, count, seed, draw) for draw in draws]
+        for arm in drawn[0]:
+            found[arm] = Arm(*np.mean([one[arm] for one in drawn], axis=0).tolist())
     return found
 
 
-def _arms_with(bench: Bench, count: int, seed: int) -> dict[str, Arm]:
+def _kept_arms(bench: Bench, count: int, seed: int, draw: int) -> dict[str, Arm]:
+    kept = bench.folder / f"arms-{count}-{seed}-{draw}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps(_arms_with(bench, count, seed, draw)), encoding="utf-8")
+    return {arm: Arm(*measured) for arm, measured in json.loads(kept.read_text(encoding="utf-8")).items()}
+
+
+def _arms_with(bench: Bench, count: int, seed: int, draw: int) -> dict[str, Arm]:
     run, shown = bench.pretrained(seed), count or "all"
     runs = {"": run} | ({" after SCAN": bench.refined(seed)} if bench.case.clusters else {})
-    found = {f"probe{title} {shown}": goes_on(bench, one, count, seed, freeze=True) for title, one in runs.items()}
-    found[f"tuned {shown}"] = goes_on(bench, run, count, seed, freeze=False)
-    found[f"scratch {shown}"] = from_scratch(bench, run, count, seed)
+    found = {f"probe{title} {shown}": goes_on(bench, one, count, draw, freeze=True) for title, one in runs.items()}
+    found[f"tuned {shown}"] = goes_on(bench, run, count, draw, freeze=False)
+    found[f"scratch {shown}"] = from_scratch(bench, run, count, draw)
     return found
 
 
@@ -222,7 +234,7 @@ def figures(
     labels: Sequence[int] = (80, 800),
 ) -> dict[str, Any]:
     """Of each set: each seed's accuracies and seconds, the median gains over scratch in points, goals and verdicts."""
-    document: dict[str, Any] = {"seeds": list(seeds)}
+    document: dict[str, Any] = {"seeds": list(seeds), "draws": DRAWS}
     with tempfile.TemporaryDirectory() as temporary:
         for name in sets:
             bench = Bench.prepare(name, folder or Path(temporary))
