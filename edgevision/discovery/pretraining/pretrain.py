@@ -87,7 +87,7 @@ class _Pretraining:
         self.started_s, self.started_cpu_s = monotonic(), process_time()
 
     def run(self) -> PretrainResult:
-        check_writable(self.target.output, force=self.target.force)
+        self._refuse_early()
         self.hooks.log(self.placement.describe())
         objective = self._prepare()
         self._learn(self.plan.the_method, objective, self._loop_plan)
@@ -105,9 +105,18 @@ class _Pretraining:
         self.unfinished.delete()
         return result
 
+    def _refuse_early(self) -> None:
+        """Tell what can be told without the pictures."""
+        check_writable(self.target.output, force=self.target.force)
+        self.unfinished.check(self.target)
+        if self.plan.views:
+            parse_views(self.plan.views)
+
     def _prepare(self) -> Objective:
-        """Read the pictures; whoever gave a teacher that is none hears of it first."""
+        """Read the pictures; whoever resumes another plan or gave a teacher that is none hears of it first."""
         self.frames = open_frames(self.plan.source, self.plan.every_s)
+        names = "\n".join(item.name for item in self.frames.items)
+        self.unfinished.goes_on(self.plan, self.target, names)
         self.contract = self._contract()
         with self.placement.strategy.scope():
             self.backbone = self._build()  # before the teacher, so that where it begins hangs on the seed alone
@@ -119,7 +128,7 @@ class _Pretraining:
         with self.placement.strategy.scope():
             self.material = Material(self.backbone, self.pictures, augmentation, self.contract.color)
             objective = self._objective(teacher)
-        if self.unfinished.prepare(self.plan, self.target, "\n".join(item.name for item in self.frames.items)):
+        if self.unfinished.prepare(self.plan, self.target, names):
             self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
         return objective
 
