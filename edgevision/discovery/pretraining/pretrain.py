@@ -160,10 +160,14 @@ class _Pretraining:
         return without_head(self.architecture.build(options), self.architecture.name)
 
     def _open_teacher(self) -> Backbone | None:
+        """The teacher, asked about one picture: whether its contract fits may show only then."""
         if self.plan.teacher is None:
             return None
         teacher = open_backbone(self.plan.teacher)
         self.hooks.log(f"teacher: {teacher.title}")
+        for _, image in replace(self.frames, unreadable=[]).images():  # what is left out is said while all are read
+            teacher.features([image])
+            break
         return teacher
 
     def _objective(self, teacher: Backbone | None) -> Objective:

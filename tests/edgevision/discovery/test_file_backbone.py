@@ -15,6 +15,7 @@ from edgevision_converters.plan import ConvertPlan
 from edgevision_runtime.contract import Preprocess
 from edgevision_runtime.errors import ContractError, ModelError, UsageError
 from edgevision_runtime.operations import Color, Normalize, Resize
+from tests.edgevision_runtime.networks import strongest_colour_tflite
 
 CONTRACT = Preprocess((Resize((8, 8), "squash", "bilinear"), Color("rgb"), Normalize(1 / 255, (0.0,), (1.0,))))
 PICTURES = [np.full((20, 20, 3), shade, np.uint8) for shade in (10, 200)]
@@ -28,8 +29,8 @@ def network() -> keras.Model:
     return keras.Model(given, keras.layers.Softmax()(keras.layers.Dense(3)(features)))
 
 
-def stated(path: Path) -> Path:
-    path.with_suffix(".preprocess.json").write_text(json.dumps(CONTRACT.to_json()), encoding="utf-8")
+def stated(path: Path, contract: Preprocess = CONTRACT) -> Path:
+    path.with_suffix(".preprocess.json").write_text(json.dumps(contract.to_json()), encoding="utf-8")
     return path
 
 
@@ -69,6 +70,49 @@ def test_another_file_or_another_contract_is_another_fingerprint(tmp_path: Path)
     (tmp_path / "net.preprocess.json").write_text(json.dumps(other.to_json()), encoding="utf-8")
 
     assert open_backbone(str(tmp_path / "net.h5")).fingerprint != first
+
+
+@pytest.mark.parametrize("kind", ["keras 2", "keras 3", "tflite"])
+def test_a_contract_that_does_not_fit_is_told_when_the_file_is_opened(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / ("net.tflite" if kind == "tflite" else "net.keras")
+    if kind == "keras 2":
+        network().save(path)
+    elif kind == "keras 3":  # which itself would take one channel instead of three in silence
+        import keras as keras3  # after tensorflow_setup, which decides how TensorFlow computes
+
+        keras3.Sequential([keras3.Input((8, 8, 3)), keras3.layers.Flatten(), keras3.layers.Dense(3)]).save(path)
+    else:
+        path.write_bytes(strongest_colour_tflite())
+    grey = Preprocess((*CONTRACT.operations[:1], Color("gray")))
+
+    with pytest.raises(ModelError, match=rf"contract of {path.name} makes 8 × 8 × 1, and its network takes .* × 3;"):
+        open_backbone(str(stated(path, grey)))
+
+
+def test_without_a_stated_size_each_picture_must_fit(tmp_path: Path) -> None:
+    given = keras.Input((None, None, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 7)(given))
+    keras.Model(given, keras.layers.Dense(2)(pooled)).save(tmp_path / "free.keras")
+    network().save(tmp_path / "fixed.keras")
+    whole = Preprocess((Color("rgb"),))
+    free, fixed = (open_backbone(str(stated(tmp_path / f"{name}.keras", whole))) for name in ("free", "fixed"))
+
+    assert free.features(PICTURES).shape == (2, 4)
+    assert fixed.features([picture[:8, :8] for picture in PICTURES]).shape == (2, 5)
+    with pytest.raises(ModelError, match="does not take an input of 4 × 4 × 3"):
+        free.features([PICTURES[0][:4, :4]])
+    with pytest.raises(ModelError, match="makes 20 × 20 × 3, and its network takes 8 × 8 × 3"):
+        fixed.features(PICTURES)
+
+
+def test_grey_pictures_suit_a_network_without_an_axis_for_channels(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.layers.Flatten(input_shape=(8, 8)), keras.layers.Dense(3)])
+    model.save(tmp_path / "net.h5")
+    grey = Preprocess((*CONTRACT.operations[:1], Color("gray")))
+
+    features = open_backbone(str(stated(tmp_path / "net.h5", grey))).features(PICTURES)
+
+    assert features.tolist() == [[10.0] * 64, [200.0] * 64]
 
 
 def test_a_file_without_contract_or_with_nonsense_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,39 @@ def test_a_teacher_that_is_none_is_told_before_pictures_are_read(
         pretrain(plan(digits_folder, name), Target(Path("run")), hooks)
 
     assert read == []
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [(Resize((8, 8), "squash", "bilinear"), Color("rgb")), (Color("rgb"),)],
+    ids=["of a stated size", "of the size of the picture"],
+)
+def test_a_contract_that_does_not_fit_its_teacher_is_told_before_pictures_are_read(
+    operations: tuple[Resize | Color, ...], digits_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    contract = json.dumps(Preprocess(operations).to_json())
+    teacher.with_suffix(".preprocess.json").write_text(contract, encoding="utf-8")
+    read: list[int] = []
+    hooks = PretrainHooks(on_pictures=lambda work, done, total: read.append(done))
+
+    with pytest.raises(ModelError, match=r"teacher\.keras makes 8 × 8 × 3, and its network takes 8 × 8 × 1"):
+        pretrain(plan(digits_folder, teacher), Target(tmp_path / "run"), hooks)
+
+    assert read == []
+
+
+def test_the_picture_that_a_teacher_is_asked_about_first_is_told_once_when_it_is_broken(
+    digits_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(digits_folder / "3", pictures)
+    (pictures / "0.png").write_bytes(b"no picture")
+    told: list[str] = []
+
+    pretrain(plan(pictures, teacher), Target(tmp_path / "run"), PretrainHooks(warn=told.append))
+
+    assert [line for line in told if "0.png" in line] == told
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(
