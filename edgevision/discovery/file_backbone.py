@@ -103,7 +103,8 @@ class _Headless:
 
 
 def _stated_contract(path: Path) -> Preprocess:
-    beside = path.with_suffix(".preprocess.json")
+    name = path.name if path.is_dir() else path.stem  # a folder's may have dots, such as mobilenet_v2_1.0_224
+    beside = path.with_name(f"{name}.preprocess.json")
     if not beside.is_file():
         raise UsageError(
             f"{path} does not say how a picture becomes its input",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from edgevision.cli import edgevision
 from edgevision.discovery.backbones import open_backbone
-from edgevision.tensorflow_setup import keras
+from edgevision.discovery.embeddings import Embeddings
+from edgevision.runs import RunDirectory
+from edgevision.tensorflow_setup import keras, tf
 from edgevision_converters.convert import convert
 from edgevision_converters.plan import ConvertPlan
 from edgevision_runtime.contract import Preprocess
@@ -61,6 +66,57 @@ def test_of_another_file_they_are_its_first_output(tmp_path: Path) -> None:
     assert len(files) == 2
     for file in files:
         assert open_backbone(str(stated(file))).features(PICTURES) == pytest.approx(expected, abs=1e-5)
+
+
+def saved_model(path: Path) -> Path:
+    """As a folder, whose name may have dots."""
+    tf.saved_model.save(network(), str(path))
+    path.with_name(f"{path.name}.preprocess.json").write_text(json.dumps(CONTRACT.to_json()), encoding="utf-8")
+    return path
+
+
+def test_of_a_saved_model_they_are_its_first_output(tmp_path: Path) -> None:
+    first, second = saved_model(tmp_path / "net_v2_1.0_224"), tmp_path / "net_v2_1.4_224"
+    expected = network()(np.stack([CONTRACT(picture) for picture in PICTURES])).numpy()
+    second.mkdir()
+    (second / "saved_model.pb").touch()
+
+    backbone = open_backbone(str(first))
+
+    assert backbone.title == "net_v2_1.0_224"
+    assert backbone.features(PICTURES) == pytest.approx(expected, abs=1e-6)
+    assert open_backbone(f"{first}/").fingerprint == backbone.fingerprint
+    with pytest.raises(UsageError, match=r"its contract as .*net_v2_1\.4_224\.preprocess\.json"):
+        open_backbone(str(second))
+
+
+def test_a_saved_model_that_is_not_whole_is_one_line(tmp_path: Path) -> None:
+    path = saved_model(tmp_path / "net")
+    shutil.rmtree(path / "variables")
+    with pytest.raises(ModelError, match="net: the SavedModel cannot be read") as without_variables:
+        open_backbone(str(path))
+
+    (path / "saved_model.pb").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="net: the SavedModel cannot be read") as without_graph:
+        open_backbone(str(path))
+
+    assert not any("\n" in str(one.value) for one in (without_variables, without_graph))
+
+
+def test_a_saved_model_embeds_and_teaches(digits_folder: Path, tmp_path: Path) -> None:
+    path = saved_model(tmp_path / "net")
+    student = ["--arch", "cnn_dense", "--width", 0.25, "--image-size", "8,8", "--color", "gray", "--epochs", 1]
+
+    embedded = does("embed", digits_folder, "--model", path, "-o", tmp_path / "emb.npz")
+    taught = does("pretrain", digits_folder, "--teacher", path, "-o", tmp_path / "run", *student)
+
+    assert embedded.exit_code == taught.exit_code == 0, taught.output
+    assert Embeddings.load(tmp_path / "emb.npz").space.backbone == "net"
+    assert RunDirectory.open(tmp_path / "run").record["teacher"] == str(path)
+
+
+def does(*arguments: object) -> Result:
+    return CliRunner().invoke(edgevision, list(map(str, arguments)))
 
 
 def test_another_file_or_another_contract_is_another_fingerprint(tmp_path: Path) -> None:
