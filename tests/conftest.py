@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from edgevision_runtime.operations import Color, Resize
 from edgevision_runtime.postprocess import Postprocess
 from edgevision_runtime.types import ModelSpec
 from tests.edgevision_runtime import networks
+from tests.edgevision_runtime.browser import Browser
 
 if TYPE_CHECKING:
     from edgevision.demo import DemoResult
@@ -79,6 +81,13 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture = networks.frame_of(*strengths, height=30 + number % 5, width=50)
             cv2.imwrite(str(root / split / label / f"{number}.png"), picture)
     return root
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium; tests of pages are skipped where there is none."""
+    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

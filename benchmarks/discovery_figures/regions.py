@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from discovery_figures.command_line import RUNS, SEEDS, print_figures
+from edgevision.data.classes_file import write_classes
 from edgevision.data.dataset import Dataset, Sample, open_dataset
 from edgevision.data.splits import SplitPlan, choose, split
 from edgevision.discovery.clustering.folder import NewClusterFolder, write_clusters
@@ -106,7 +107,7 @@ def _linked(data: Dataset, samples: Sequence[Sample], target: Path, times: int =
     """A data set of these pictures and their masks, each there so many times."""
     for kind in ("images", "masks"):
         (target / kind).mkdir(parents=True, exist_ok=True)
-    (target / "classes.txt").write_text("".join(f"{label}\n" for label in data.labels), encoding="utf-8")
+    write_classes(target, data.labels)
     for sample in samples:
         assert sample.mask is not None
         for copy in range(times):

@@ -11,7 +11,15 @@ import click
 
 from edgevision.cli.console import Console, this_command
 from edgevision.cli.discover import Bars, embed_options, verb_report
-from edgevision.cli.options import all_of, console_options, force_option, output_option, report_option, seed_option
+from edgevision.cli.options import (
+    all_of,
+    console_options,
+    force_option,
+    output_option,
+    refuse_to_replace,
+    report_option,
+    seed_option,
+)
 from edgevision_runtime.errors import EdgeVisionError, UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +79,7 @@ def cluster(console: Console, data: str, output: Path, report: Path | None, **gi
 
     if keyframes is not None:
         check_keyframes(keyframes, force=force)
+        refuse_to_replace(output, keyframes, "--keyframes")
     watch = Stopwatch()
     with _cluster_hooks(console) as hooks:
         found = form_clusters(plan, hooks)

@@ -15,6 +15,7 @@ from edgevision.cli.options import (
     force_option,
     output_option,
     parse_names,
+    refuse_to_replace,
     report_option,
     seed_option,
 )
@@ -80,7 +81,8 @@ def curate(console: Console, data: str, output: Path, copy: Path | None, report:
     check_output(output, force=force)
     if copy is not None:
         check_target(copy, data)
-    curation = _curated(console, _plan(data, **given))
+        refuse_to_replace(output, copy, "--copy")
+    curation = _curated(console, _plan(data, is_linked=link, **given))
     again = this_command(*([] if force else ["--force"]), "--copy", "kept/")
     following = again if copy is None else command_after(curation, copy)
     write_record(output, curation, following, force=force)

@@ -80,10 +80,9 @@ pretrain_options = (
 @console_options
 def embed(console: Console, data: str, output: Path, report: Path | None, force: bool, **given: Any) -> None:
     """Turn the pictures or videos of DATA into vectors that can be compared; no label is read."""
-    from edgevision_runtime.atomic import check_place, refuse_to_overwrite
+    from edgevision_runtime.atomic import check_file_place
 
-    refuse_to_overwrite(output, force=force)
-    check_place(output)
+    check_file_place(output, force=force)
     from edgevision.discovery.embed_source import EmbedHooks, EmbedRequest, embed_source
     from edgevision.reports.envelope import Stopwatch
 

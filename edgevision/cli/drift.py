@@ -48,10 +48,9 @@ def drift() -> None:
 @console_options
 def fit(console: Console, data: str, bundle_path: Path, output: Path, force: bool, **given: Any) -> None:
     """Learn what a site looks like from DATA: frames of its camera, in the order in which they came."""
-    from edgevision_runtime.atomic import check_place, refuse_to_overwrite
+    from edgevision_runtime.atomic import check_file_place
 
-    refuse_to_overwrite(output, force=force)
-    check_place(output)
+    check_file_place(output, force=force)
     if output.suffix not in (".evb", ".json"):
         raise UsageError(
             f"{output} is neither", expected="a bundle to write (.evb) or a file for the reference (.json)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgevision.cli.console import Advance, Console, table, this_command
-from edgevision.cli.options import console_options, force_option, output_option, report_option
+from edgevision.cli.options import console_options, force_option, output_option, refuse_to_replace, report_option
 from edgevision_runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -118,15 +119,12 @@ def apply(console: Console, clusters: Path, output: Path, report: Path | None, *
     """Label the pictures or regions of CLUSTERS by the names of their clusters, and write them as a data set."""
     if given["model"] and not given["centroid_model"]:
         raise UsageError("--model is for the classifier", expected="--centroid-model RUN beside it")
-    from edgevision.discovery.naming.dataset import ApplyPlan
+    from edgevision.discovery.naming.dataset import ApplyPlan, check_data_place
     from edgevision.discovery.naming.following import following_commands
     from edgevision.discovery.naming.named_clusters import NamedClusters
     from edgevision.reports.envelope import Stopwatch
-    from edgevision.runs import check_writable
 
     watch = Stopwatch()
-    if given["centroid_model"]:
-        check_writable(given["centroid_model"], force=given["force"])
     named = NamedClusters.open(clusters)
     if named.folder.has_regions and given["centroid_model"]:
         raise UsageError(f"--centroid-model of {clusters}, which holds clusters of regions",
@@ -135,10 +133,11 @@ def apply(console: Console, clusters: Path, output: Path, report: Path | None, *
         console.log(notice)
     _say_what_is_open(console, named)
     plan = ApplyPlan(output, given["abstain"], given["force"])
+    check_data_place(output, force=plan.force)
+    make_classifier = _classifier(console, named, output, given)
     applied = _apply(console, named, plan)
     _show_applied(console, applied)
-    if given["centroid_model"]:
-        _make_classifier(console, named, output, given)
+    make_classifier()
     envelope = _envelope(watch, clusters, applied, following_commands(named, output, given["centroid_model"]))
     for place in filter(None, (output / "report.json", report)):
         envelope.write(place)
@@ -194,16 +193,24 @@ def _show_applied(console: Console, applied: Applied) -> None:
             )
 
 
-def _make_classifier(console: Console, named: NamedClusters, output: Path, given: dict[str, Any]) -> None:
-    from edgevision.discovery.naming.centroid import CentroidPlan, write_centroid_run
+def _classifier(console: Console, named: NamedClusters, output: Path, given: dict[str, Any]) -> Callable[[], None]:
+    """What makes the classifier that is asked for, if any; what is wrong with it is told now."""
+    if not given["centroid_model"]:
+        return lambda: None
+    from edgevision.discovery.naming.centroid import CentroidParts, CentroidPlan, write_centroid_run
 
-    command = this_command()
-    plan = CentroidPlan(given["centroid_model"], str(output), given["model"], command, given["force"])
-    run = write_centroid_run(named, plan)
-    told = run.record["centroids"]
-    clusters = sum(told["clusters"].values())
-    console.log(f"{run.path}: nearest of {clusters} clusters, {len(told['clusters'])} names, "
-                f"temperature {told['temperature']:.3g}")  # fmt: skip
+    refuse_to_replace(output, given["centroid_model"], "--centroid-model")
+    plan = CentroidPlan(given["centroid_model"], str(output), given["model"], this_command(), given["force"])
+    parts = CentroidParts.of(named, plan)
+
+    def make() -> None:
+        run = write_centroid_run(named, plan, parts)
+        told = run.record["centroids"]
+        clusters = sum(told["clusters"].values())
+        console.log(f"{run.path}: nearest of {clusters} clusters, {len(told['clusters'])} names, "
+                    f"temperature {told['temperature']:.3g}")  # fmt: skip
+
+    return make
 
 
 def _envelope(watch: Stopwatch, clusters: Path, applied: Applied, following: tuple[str, ...]) -> Report:

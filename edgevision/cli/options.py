@@ -37,6 +37,16 @@ def output_option(help_text: str) -> Callable[[Command], Command]:
 force_option = click.option("--force", is_flag=True, help="Overwrite what is there.")
 
 
+def refuse_to_replace(first: Path, second: Path, flag: str) -> None:
+    """Refuse a second place to write that is the first one or a folder above it, of which nothing would be left.
+
+    Raises:
+        UsageError: names `flag`, by which the second one was given.
+    """
+    if second.resolve() in (first.resolve(), *first.resolve().parents):
+        raise UsageError(f"{flag} {second} would replace {first}", expected="a folder of its own")
+
+
 def _check_place(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
     """Refuse a report that could not be written before the work, not after it."""
     if path is not None:

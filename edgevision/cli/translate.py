@@ -68,10 +68,10 @@ def convert(console: Console, source: Path, output: Path, force: bool, report: P
     from edgevision.packing.draft import DraftPlan, make_draft
     from edgevision.packing.source_model import open_source_model
     from edgevision.reports.envelope import Stopwatch
-    from edgevision_runtime.atomic import refuse_to_overwrite
+    from edgevision_runtime.atomic import check_file_place
 
     watch = Stopwatch()
-    refuse_to_overwrite(output, force=force)
+    check_file_place(output, force=force)
     plan = DraftPlan(
         name=options["name"] or bundle_name(source),
         version=options["version"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgevision.discovery.backbones import open_backbone
 from edgevision.discovery.embeddings import Embeddings, EmbedPlan, OnProgress, embed, say_nothing
-from edgevision.discovery.frames import open_frames
+from edgevision.discovery.frames import check_source, open_frames
 from edgevision.discovery.whitening import DIMENSION
 from edgevision_runtime.errors import UsageError
 
@@ -50,7 +50,9 @@ def embed_source(request: EmbedRequest, hooks: EmbedHooks | None = None) -> tupl
     """
     hooks = hooks or EmbedHooks()
     space = None if request.space is None else Embeddings.load(request.space)
-    frames, backbone = open_frames(request.source, request.every_s), open_backbone(request.model)
+    check_source(request.source)
+    backbone = open_backbone(request.model)  # before a set is fetched, or videos are counted through
+    frames = open_frames(request.source, request.every_s)
     hooks.log(f"{len(frames.items)} pictures through {backbone.title}")
     if request.dimension is not None and backbone.weighing == "untouched":
         hooks.warn(f"--dimension does nothing: {backbone.title} stay as they are, which serves them best")

@@ -8,13 +8,16 @@ first output; maps are averaged over their places.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from edgevision.discovery.backbones import fingerprint_of
+from edgevision.tensorflow_setup import keras as keras2
+from edgevision.tensorflow_setup import tf
 from edgevision_converters.sources import open_source
 from edgevision_converters.sources.keras_file import load, read_header
 from edgevision_runtime.contract import Preprocess
@@ -22,6 +25,7 @@ from edgevision_runtime.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from edgevision.discovery.whitening import Vectors, Weighing
+    from edgevision_converters.sources import Shape
     from edgevision_runtime.types import Image, Tensor
 
 SUFFIXES = (".keras", ".h5", ".tflite", ".onnx")
@@ -43,23 +47,64 @@ class FileBackbone:
         """Open it.
 
         Raises:
-            ModelError: it cannot be read, or has no features to give.
+            ModelError: it cannot be read, has no features to give, or does not take what its contract makes.
             UsageError: its contract is not stated.
             ContractError: what is stated is none.
         """
         if not path.exists():
             raise ModelError(f"{path}: no such file or folder", expected="a model")
         self.title, self.preprocess = path.name, _stated_contract(path)
-        self._say = _before_the_head(path) if path.suffix in KERAS else open_source(path).predict
+        self._network = _before_the_head(path) if path.suffix in KERAS else open_source(path)
+        if self.preprocess.size is not None:
+            self._refuse_misfit(self.preprocess.shape)
         self.fingerprint = fingerprint_of(path.name, self.preprocess, _content(path))
 
     def features(self, images: Sequence[Image]) -> Vectors:
-        """See `Backbone`."""
-        return np.stack([_one_row(self._say(self.preprocess(image))[0]) for image in images])
+        """See `Backbone`. Raises ModelError when what the contract makes of a picture does not suit the network."""
+        return np.stack([_one_row(self._answer(self.preprocess(image))) for image in images])
+
+    def _answer(self, sample: Tensor) -> Tensor:
+        self._refuse_misfit(sample.shape)  # also by the picture, where the contract states no size
+        takes_no_channels = len(self._network.input_shape) == sample.ndim
+        return self._network.predict(sample[..., 0] if takes_no_channels else sample)[0]
+
+    def _refuse_misfit(self, made: tuple[int, ...]) -> None:
+        """Some networks would take a wrong shape in silence, others say it in many lines."""
+        takes = self._network.input_shape[1:]
+        seen = made[:-1] if made[-1] == 1 and len(takes) == 2 else made  # grey without an axis for its channel
+        if len(takes) != len(seen) or any(size not in (None, one) for size, one in zip(takes, seen, strict=True)):
+            raise ModelError(
+                f"the contract of {self.title} makes {_sizes(made)}, and its network takes {_sizes(takes)}",
+                hint="state the resize, colour and layout that it was trained with",
+            )
+
+
+class _Network(Protocol):
+    """As `Source`: what is asked of one here."""
+
+    input_shape: Shape
+
+    def predict(self, sample: Tensor) -> tuple[Tensor, ...]: ...
+
+
+@dataclass(frozen=True)
+class _Headless:
+    """A Keras model up to what its last dense layer reads."""
+
+    model: Any
+    input_shape: Shape
+
+    def predict(self, sample: Tensor) -> tuple[Tensor, ...]:
+        try:
+            return (np.asarray(self.model(np.asarray(sample, np.float32)[None], training=False))[0],)
+        except (ValueError, tf.errors.InvalidArgumentError) as error:  # such as a picture smaller than its filters
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"the model does not take an input of {_sizes(sample.shape)}: {reason}") from error
 
 
 def _stated_contract(path: Path) -> Preprocess:
-    beside = path.with_suffix(".preprocess.json")
+    name = path.name if path.is_dir() else path.stem  # a folder's may have dots, such as mobilenet_v2_1.0_224
+    beside = path.with_name(f"{name}.preprocess.json")
     if not beside.is_file():
         raise UsageError(
             f"{path} does not say how a picture becomes its input",
@@ -73,13 +118,14 @@ def _stated_contract(path: Path) -> Preprocess:
     return Preprocess.from_json(document)
 
 
-def _before_the_head(path: Path) -> Callable[[Tensor], tuple[Tensor, ...]]:
+def _before_the_head(path: Path) -> _Headless:
     version, _ = read_header(path)
     model = load(path, version)
+    if len(model.inputs) != 1:
+        raise ModelError(f"{path}: the model has {len(model.inputs)} inputs", expected="one image input")
     dense = [layer for layer in model.layers[-HEAD:] if type(layer).__name__ == "Dense"]
     features = dense[-1].input if dense else model.outputs[0]
-    cut = _model_class(version)(model.inputs, features)
-    return lambda sample: (np.asarray(cut(np.asarray(sample, np.float32)[None], training=False))[0],)
+    return _Headless(_model_class(version)(model.inputs, features), tuple(model.inputs[0].shape))
 
 
 def _model_class(version: str) -> Any:
@@ -87,9 +133,11 @@ def _model_class(version: str) -> Any:
         import keras as keras3
 
         return keras3.Model
-    from edgevision.tensorflow_setup import keras as keras2
-
     return keras2.Model
+
+
+def _sizes(shape: Shape) -> str:
+    return " × ".join("any" if size is None else str(size) for size in shape)
 
 
 def _one_row(output: Tensor) -> Vectors:

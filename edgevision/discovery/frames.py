@@ -71,6 +71,17 @@ class FrameSet:
                 self.unreadable.append(str(error))
 
 
+def check_source(source: str) -> None:
+    """Refuse at once what `open_frames` refuses, before it fetches a set or counts through videos.
+
+    Raises:
+        DataError: there is no such place.
+    """
+    if not (source in NAMED or glob.has_magic(source) or Path(source).exists()):
+        hint = did_you_mean(source, NAMED) or "`edgevision datasets` lists the named sets"
+        raise DataError(f"{source} is no folder, video or named set", hint=hint)
+
+
 def open_frames(source: str, every_s: float | None = None, options: FetchOptions = INTO_USER_CACHE) -> FrameSet:
     """Open a folder (of any layout, with pictures or videos), a glob, a picture, a video, or a named set.
 
@@ -79,6 +90,7 @@ def open_frames(source: str, every_s: float | None = None, options: FetchOptions
     Raises:
         DataError: there is no such place, or nothing to look at in it.
     """
+    check_source(source)
     if source in NAMED and not Path(source).exists():
         root = fetch(source, options)
         paths = _below(root)
@@ -89,9 +101,6 @@ def open_frames(source: str, every_s: float | None = None, options: FetchOptions
         root = Path(source)
         paths = [root] if root.is_file() else _below(root)
         root = root.parent if root.is_file() else root
-    if not root.exists():
-        hint = did_you_mean(source, NAMED) or "`edgevision datasets` lists the named sets"
-        raise DataError(f"{source} is no folder, video or named set", hint=hint)
     items = tuple(item for path in paths for item in _items(path, root, every_s))
     if not items:
         raise DataError(f"{source} holds no pictures and no videos", expected="jpg, png, … or mp4, avi, …")

@@ -11,7 +11,7 @@ from typing import Any
 from edgevision.data.dataset import Sample
 from edgevision.packing.card import model_card
 from edgevision.packing.golden_vectors import golden_vectors
-from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
+from edgevision_runtime.atomic import atomic_file, check_file_place
 from edgevision_runtime.bundle import Bundle
 from edgevision_runtime.bundle_writer import BundleChanges, rewrite_bundle
 from edgevision_runtime.errors import CheckFailed, Inconclusive, UsageError
@@ -47,7 +47,7 @@ def pack(path: Path, draft: Bundle, samples: Sequence[Sample], plan: PackPlan) -
         CheckFailed: the verification failed, or the new bundle does not pass its own selftest.
         Inconclusive: the verification was inconclusive and that was not allowed.
     """
-    refuse_to_overwrite(path, force=plan.force)
+    check_file_place(path, force=plan.force)
     evidence = _evidence(draft, plan)
     extra = {**evidence, **golden_vectors(draft, samples, plan.golden)}
     reports = {name: draft.read(name) for name in draft.members if name.startswith("reports/")}

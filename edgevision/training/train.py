@@ -80,6 +80,7 @@ class _Training:
 
     def run(self) -> TrainResult:
         check_writable(self.target.output, force=self.target.force)
+        self.unfinished.check(self.target)
         self._check_names()
         pretrained = pretrained_run(self.plan)
         if pretrained is not None:

@@ -63,27 +63,38 @@ class UnfinishedTraining:
         """The checkpoints of one stage."""
         return CheckpointFolder(self.path / stage, keep=self.keep, agree=self.agree)
 
-    def prepare(self, plan: Plan, target: Target, images: str = "") -> bool:
-        """Make the folder ready for `plan` on the divided `images` (their fingerprint).
-
-        Returns whether there is something to go on with.
+    def check(self, target: Target) -> None:
+        """Refuse early, before any picture is read, what `prepare` would refuse late.
 
         Raises:
-            UsageError: an interrupted training lies here and nobody said what to do with it, or it had another plan
-                or other images.
+            UsageError: an interrupted training lies here and nobody said what to do with it.
         """
-        if self.has_checkpoints and target.resume:
-            if differing := plan_differences(self._read_plan(), _plain(plan, images)):
-                raise UsageError(
-                    f"the interrupted training in {self.path} had another plan ({', '.join(differing)})",
-                    expected="the same flags with --resume",
-                    hint="or --force without --resume to start over",
-                )
-            return True
-        if self.has_checkpoints and not target.force:
+        if self.has_checkpoints and not (target.resume or target.force):
             raise UsageError(
                 f"an interrupted training lies in {self.path}", hint="--resume goes on with it, --force starts over"
             )
+
+    def goes_on(self, plan: Plan, target: Target, images: str = "") -> bool:
+        """Whether there is something that `plan` on the divided `images` (their fingerprint) goes on with.
+
+        Raises:
+            UsageError: see `check`, or it had another plan or other images.
+        """
+        self.check(target)
+        if not (self.has_checkpoints and target.resume):
+            return False
+        if differing := plan_differences(self._read_plan(), _plain(plan, images)):
+            raise UsageError(
+                f"the interrupted training in {self.path} had another plan ({', '.join(differing)})",
+                expected="the same flags with --resume",
+                hint="or --force without --resume to start over",
+            )
+        return True
+
+    def prepare(self, plan: Plan, target: Target, images: str = "") -> bool:
+        """Make the folder ready. Returns, and raises, what `goes_on` does."""
+        if self.goes_on(plan, target, images):
+            return True
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True)
         write_text(self.path / "plan.json", json.dumps(_plain(plan, images), indent=2) + "\n")

@@ -38,6 +38,17 @@ def check_place(path: Path) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
 
 
+def check_file_place(path: Path, *, force: bool) -> None:
+    """Refuse early what `atomic_file` would refuse late.
+
+    Raises:
+        UsageError: `path` is there and `force` is not given, is no file, or could not be written.
+    """
+    refuse_to_overwrite(path, force=force)
+    _refuse_another_kind(path, is_right=path.is_file(), wanted="a file")
+    check_place(path)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the place of `path`, on failure it is gone.

@@ -69,6 +69,20 @@ def test_weights_without_a_model_say_how_to_save(tmp_path: Path) -> None:
         open_source(tmp_path / "only.weights.h5")
 
 
+@pytest.mark.parametrize(("shape", "dtype"), [((None, 8, 8, 3), "uint8"), (None, "float32")])
+def test_a_saved_model_of_another_signature_is_one_line(
+    shape: tuple[int | None, ...] | None, dtype: str, tmp_path: Path
+) -> None:
+    from edgevision_converters.tensorflow_setup import tf
+
+    module = tf.Module()
+    call = tf.function(lambda image: tf.cast(image, tf.float32), input_signature=[tf.TensorSpec(shape, dtype)])
+    tf.saved_model.save(module, str(tmp_path / "net"), signatures=call)
+
+    with pytest.raises(ModelError, match=rf"takes {dtype} of .*; expected float32 of a known number of axes"):
+        open_source(tmp_path / "net")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"nothing\.onnx: no such file"):
         open_source(tmp_path / "nothing.onnx")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevision_runtime.atomic import atomic_file, atomic_folder, write_text
+from edgevision_runtime.atomic import atomic_file, atomic_folder, check_file_place, write_text
 from edgevision_runtime.errors import UsageError
 
 
@@ -28,6 +28,21 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path) -> None:
 
     assert (tmp_path / "pipe").is_fifo()
     assert (tmp_path / "folder").is_dir()
+
+
+def test_a_file_that_could_not_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "there").write_text("mine")
+
+    for name, told in (("folder", "is not a file"), ("there/in/it", "cannot be written")):
+        with pytest.raises(UsageError, match=told):
+            check_file_place(tmp_path / name, force=True)
+    with pytest.raises(UsageError, match="exists already"):
+        check_file_place(tmp_path / "there", force=False)
+    check_file_place(tmp_path / "there", force=True)
+    check_file_place(tmp_path / "new" / "file", force=False)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "there"]
 
 
 def test_a_file_is_never_replaced_by_a_folder(tmp_path: Path) -> None:

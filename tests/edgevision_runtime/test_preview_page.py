@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,12 +32,6 @@ def bundle(colour_content: BundleContent, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("page") / "colour.evb"
     write_bundle(path, colour_content)
     return path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("browser")) as opened:
-        yield opened
 
 
 def moves(tab: Tab) -> bool:

@@ -31,6 +31,13 @@ class SavedModelSource(TracedSource):
         if len(inputs) != 1:
             raise ModelError(f"{path}: the signature takes {len(inputs)} inputs", expected="one image input")
         ((name, spec),) = inputs.items()
+        if spec.dtype != tf.float32 or spec.shape.rank is None:
+            shape = "any shape" if spec.shape.rank is None else str(tuple(spec.shape.as_list()))
+            raise ModelError(
+                f"{path}: the signature takes {spec.dtype.name} of {shape}",
+                expected="float32 of a known number of axes",
+                hint="export it with such an input signature",
+            )
         outputs = sorted(function.structured_outputs)
 
         def call(image: Any) -> list[Any]:

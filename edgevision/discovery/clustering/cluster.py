@@ -205,7 +205,8 @@ def _refined(plan: ClusterPlan, hooks: ClusterHooks) -> tuple[Refinement, list[s
     from edgevision.discovery.clustering.refine import RefineHooks, RefinePlan, refine
     from edgevision.runs import RunDirectory
 
-    frames, run = open_frames(plan.source, plan.every_s), RunDirectory.open(Path(plan.model))
+    run = RunDirectory.open(Path(plan.model))
+    frames = open_frames(plan.source, plan.every_s)
     how = RefinePlan(plan.k, plan.scan_epochs, dimension=plan.dimension or DIMENSION, seed=plan.seed)
     tell = RefineHooks(hooks.log, lambda done, total: hooks.on_pictures("reading", done, total), hooks.on_step)
     refinement = refine(frames, run, how, tell)

@@ -78,9 +78,9 @@ def refine(frames: FrameSet, run: RunDirectory, plan: RefinePlan, hooks: RefineH
     began_cpu_s = process_time()
     make_deterministic(plan.seed)
     before = KerasBackbone.of_run(run.path)
+    _refuse_too_few(len(frames.items), plan)
     names, pictures, views = _read(frames, before.preprocess, run, hooks)
-    if len(pictures) < plan.clusters:
-        raise DataError(f"{len(pictures)} pictures for {plan.clusters} clusters of SCAN", expected="at least as many")
+    _refuse_too_few(len(pictures), plan)  # of those that could be read
     epochs = plan.epochs or scan_epochs_of(len(pictures), plan.batch)
     hooks.log(f"SCAN: {epochs} epochs for {plan.clusters} clusters; views: {parse_views(views)}")
     material = Material(before.model, pictures, parse_views(views), before.preprocess.color)
@@ -114,6 +114,11 @@ def write_refined_run(folder: Path, refinement: Refinement) -> None:
 
     spec = make_spec("embed", (), refinement.backbone.preprocess, Postprocess("embed"))
     write_run(NewRun(folder, spec, refinement.record), save)
+
+
+def _refuse_too_few(pictures: int, plan: RefinePlan) -> None:
+    if pictures < plan.clusters:
+        raise DataError(f"{pictures} pictures for {plan.clusters} clusters of SCAN", expected="at least as many")
 
 
 def _read(

@@ -15,7 +15,7 @@ from edgevision.discovery.curation.likeness import Likeness, Positions, tell_apa
 from edgevision.discovery.curation.looking import Look, OnProgress, look
 from edgevision.discovery.curation.quality import QualityLimits, find_quality
 from edgevision.discovery.embeddings import say_nothing
-from edgevision.discovery.frames import FrameSet, open_frames
+from edgevision.discovery.frames import FrameItem, FrameSet, check_source, open_frames
 from edgevision_runtime.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class CuratePlan:
     dropped: tuple[str, ...] = DROPPED  # reasons that put a picture out
     every_s: float | None = None  # between the frames of videos
     seed: int = 0
+    is_linked: bool = False  # whether what is kept will be links, which frames of a video cannot be
 
     def __post_init__(self) -> None:
         known = [name for name in REASONS if name not in ("unreadable", "surplus")]
@@ -105,15 +106,20 @@ def curate(plan: CuratePlan, hooks: CurateHooks | None = None) -> Curation:
 
     Raises:
         DataError: no picture can be read, or labels are to be judged where there are none.
-        UsageError: no such backbone.
+        UsageError: no such backbone, or frames of a video to be linked.
         MissingDependency: labels are to be judged without cleanlab.
     """
     hooks = hooks or CurateHooks()
     if plan.is_labelled:
         suspects.require_cleanlab()
-    labels = suspects.labels_of(plan.data) if plan.is_labelled else {}
-    frames = open_frames(plan.data, plan.every_s)
+    check_source(plan.data)
     backbone = None if plan.model == WITHOUT_BACKBONE else open_backbone(plan.model)
+    labels = suspects.labels_of(plan.data) if plan.is_labelled else {}
+    if plan.is_labelled:
+        suspects.refuse_too_few(labels)
+    frames = open_frames(plan.data, plan.every_s)
+    if plan.is_linked:
+        refuse_frames(frames.items)
     hooks.log(f"{len(frames.items)} pictures" + (f" through {backbone.title}" if backbone else ", by perceptual hash"))
     seen = look(frames, backbone, hooks.on_progress)
     checks = _Checks(plan, seen, hooks)
@@ -121,6 +127,13 @@ def curate(plan: CuratePlan, hooks: CurateHooks | None = None) -> Curation:
     verdicts = tuple(_verdicts([item.name for item in frames.items], checks.found, plan.dropped))
     title = "" if backbone is None else backbone.title
     return Curation(plan, frames, title, verdicts, tuple(checks.found), checks.limit, checks.by_limit)
+
+
+def refuse_frames(items: Iterable[FrameItem]) -> None:
+    """Raise UsageError when there are frames of videos among what is to be linked."""
+    for item in items:
+        if item.frame is not None:
+            raise UsageError(f"{item.name} cannot be linked", expected="picture files", hint="leave out --link")
 
 
 class _Checks:

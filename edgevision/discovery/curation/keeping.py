@@ -10,7 +10,7 @@ import cv2
 
 from edgevision.data.classes_file import CLASSES
 from edgevision.data.images import MASK_SUFFIXES
-from edgevision.discovery.curation.curate import Curation
+from edgevision.discovery.curation.curate import Curation, refuse_frames
 from edgevision_runtime.atomic import atomic_folder, check_place
 from edgevision_runtime.errors import UsageError
 
@@ -42,8 +42,8 @@ def copy_kept(curation: Curation, path: Path, *, is_link: bool) -> int:
     names = set(curation.kept)
     items = [item for item in curation.frames.items if item.name in names]
     frames = [item for item in items if item.frame is not None]
-    if frames and is_link:
-        raise UsageError(f"{frames[0].name} cannot be linked", expected="picture files", hint="leave out --link")
+    if is_link:
+        refuse_frames(frames)
     with atomic_folder(path) as folder:
         for source, name in _files(curation.frames.root, [item.path for item in items if item.frame is None]):
             target = folder / name

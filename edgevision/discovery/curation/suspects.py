@@ -51,6 +51,11 @@ def labels_of(source: str) -> dict[str, str]:
     }
 
 
+def refuse_too_few(labels: dict[str, str]) -> None:
+    """Refuse early what `find_suspects` would refuse late. Raises DataError: fewer than two classes can be judged."""
+    _judged(list(labels.values()), lambda text: None)  # it warns of those that are left when it judges
+
+
 def find_suspects(labelled: Labelled, seed: int, warn: Callable[[str], None]) -> list[Finding]:
     """Pictures whose label is in doubt, the least probable first (Northcutt and others 2021, confident learning).
 

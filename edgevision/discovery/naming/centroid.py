@@ -134,16 +134,32 @@ class CentroidPlan:
     force: bool = False
 
 
-def write_centroid_run(named: NamedClusters, plan: CentroidPlan) -> RunDirectory:
+@dataclass(frozen=True, eq=False)
+class CentroidParts:
+    """What a classifier is made of."""
+
+    centroids: Centroids
+    backbone: KerasBackbone
+
+    @classmethod
+    def of(cls, named: NamedClusters, plan: CentroidPlan) -> CentroidParts:
+        """Open them: whatever is wrong with the classifier is told before anything is written.
+
+        Raises:
+            UsageError: fewer than two names, no network, or the place cannot be written.
+        """
+        check_writable(plan.output, force=plan.force)
+        return cls(Centroids.of(named), open_keras_backbone(named, plan.model))
+
+
+def write_centroid_run(named: NamedClusters, plan: CentroidPlan, parts: CentroidParts | None = None) -> RunDirectory:
     """Write the classifier as a run directory, of which `edgevision convert` makes a bundle.
 
     Raises:
-        UsageError: fewer than two names, no network, or the place cannot be written.
+        UsageError: see `CentroidParts.of`.
     """
-    check_writable(plan.output, force=plan.force)
-    centroids = Centroids.of(named)
-    backbone = open_keras_backbone(named, plan.model)
-    embeddings = named.folder.embeddings
+    parts = parts or CentroidParts.of(named, plan)
+    centroids, backbone, embeddings = parts.centroids, parts.backbone, named.folder.embeddings
     temperature = centroids.temperature(embeddings.vectors)
     model = centroid_model(backbone.model, embeddings.whitening, centroids, temperature)
     from edgevision_runtime.postprocess import Postprocess

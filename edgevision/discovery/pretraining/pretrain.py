@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgevision.discovery.backbones import Backbone, open_backbone
-from edgevision.discovery.frames import FrameItem, FrameSet, open_frames
+from edgevision.discovery.frames import FrameItem, FrameSet, check_source, open_frames
 from edgevision.discovery.keras_backbone import features_of, without_head
 from edgevision.discovery.pretraining import losses
 from edgevision.discovery.pretraining.loop import EpochLoss, Loop, LoopPlan
@@ -87,7 +87,7 @@ class _Pretraining:
         self.started_s, self.started_cpu_s = monotonic(), process_time()
 
     def run(self) -> PretrainResult:
-        check_writable(self.target.output, force=self.target.force)
+        self._refuse_early()
         self.hooks.log(self.placement.describe())
         objective = self._prepare()
         self._learn(self.plan.the_method, objective, self._loop_plan)
@@ -105,13 +105,25 @@ class _Pretraining:
         self.unfinished.delete()
         return result
 
+    def _refuse_early(self) -> None:
+        """Tell what can be told without the pictures."""
+        check_writable(self.target.output, force=self.target.force)
+        self.unfinished.check(self.target)
+        check_source(self.plan.source)
+        if self.plan.views:
+            parse_views(self.plan.views)
+
     def _prepare(self) -> Objective:
-        """Read the pictures; whoever gave a teacher that is none hears of it first."""
-        self.frames = open_frames(self.plan.source, self.plan.every_s)
+        """Read the pictures; whoever resumes another plan or gave a teacher that is none hears of it first."""
         self.contract = self._contract()
         with self.placement.strategy.scope():
             self.backbone = self._build()  # before the teacher, so that where it begins hangs on the seed alone
             teacher = self._open_teacher()
+            self.frames = open_frames(self.plan.source, self.plan.every_s)  # fetches sets, counts through videos
+            names = "\n".join(item.name for item in self.frames.items)
+            self.unfinished.goes_on(self.plan, self.target, names)
+            if teacher is not None:
+                self._ask_about_one(teacher)
         self.pictures, examples = self._read_pictures()
         self.views = self.plan.views or (DISTILLED if self.plan.the_method == "distill" else views_for(examples))
         augmentation = parse_views(self.views)
@@ -119,7 +131,7 @@ class _Pretraining:
         with self.placement.strategy.scope():
             self.material = Material(self.backbone, self.pictures, augmentation, self.contract.color)
             objective = self._objective(teacher)
-        if self.unfinished.prepare(self.plan, self.target, "\n".join(item.name for item in self.frames.items)):
+        if self.unfinished.prepare(self.plan, self.target, names):
             self.hooks.log(f"going on from the checkpoint in {self.unfinished.path}")
         return objective
 
@@ -156,6 +168,13 @@ class _Pretraining:
         teacher = open_backbone(self.plan.teacher)
         self.hooks.log(f"teacher: {teacher.title}")
         return teacher
+
+    def _ask_about_one(self, teacher: Backbone) -> None:
+        """Whether a teacher's contract fits may show only at a picture."""
+        again = replace(self.frames, unreadable=[])  # what is left out is said while all are read
+        for _, image in again.images():
+            teacher.features([image])
+            break
 
     def _objective(self, teacher: Backbone | None) -> Objective:
         if teacher is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevision.discovery.embed_source import EmbedHooks
 from edgevision.discovery.embeddings import Embeddings, Space
-from edgevision.discovery.frames import FrameSet, open_frames
+from edgevision.discovery.frames import FrameSet, check_source, open_frames
 from edgevision.discovery.regions.describe import PlaceMaps, RegionDescriber, TextureMaps, balanced
 from edgevision.discovery.regions.region_maps import MARK, RegionMaps, encode
 from edgevision.discovery.regions.region_set import RegionSet
@@ -44,8 +44,9 @@ def embed_regions(request: RegionRequest, hooks: EmbedHooks | None = None) -> tu
         ModelError: a model that cannot be read, or has no maps.
     """
     hooks = hooks or EmbedHooks()
+    check_source(request.source)
+    maps, model = _open_maps(request.model, hooks)  # before a set is fetched, or videos are counted through
     frames = open_frames(request.source, request.every_s)
-    maps, model = _open_maps(request.model, hooks)
     describer = RegionDescriber(maps)
     if request.dimension is not None and describer.weighing == "untouched":
         hooks.warn(f"--dimension does nothing: {describer.title} are few numbers already")

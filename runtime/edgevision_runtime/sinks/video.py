@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ class _Film:
     def __init__(self, path: Path, first: Image, fps: float) -> None:
         cv2 = opencv()
         self._path = path
-        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{SUFFIX}")
+        self._temporary = _unused_name(path)
         height, width = first.shape[:2]
         self._size = (max(width, 320) // 2 * 2, height // 2 * 2)  # (width, height)
         with without_native_chatter():
@@ -100,6 +101,13 @@ class _Film:
             return UsageError(f"{self._path} could not be finished", hint="is the disk full?")
         self._temporary.replace(self._path)
         return None
+
+
+def _unused_name(path: Path) -> Path:
+    """A hidden name beside; that of a killed run stays, whose number this one may have, as in a container."""
+    stem = f".{path.stem}.{os.getpid()}"
+    names = (f"{stem}{again}.part{SUFFIX}" for again in itertools.chain([""], map("-{}".format, itertools.count(2))))
+    return next(place for name in names if not (place := path.with_name(name)).exists())
 
 
 def _fit(picture: Image, size: tuple[int, int]) -> Image:

@@ -119,3 +119,21 @@ def test_what_is_there_is_not_overwritten_and_nothing_is_computed_before(digits_
     assert "exists already" in str(done.exception)
     assert "embedding" not in done.stderr
     assert (tmp_path / "emb.npz").read_bytes() == b"mine"
+
+
+def test_a_folder_in_the_place_of_the_file_is_told_before_anything_is_computed(
+    digits_folder: Path, tmp_path: Path
+) -> None:
+    done = embed(digits_folder, "-o", tmp_path, "--force")
+
+    assert "is there and is not a file" in str(done.exception)
+    assert "through hog" not in done.stderr
+
+
+def test_a_wrong_model_is_told_before_a_set_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    done = embed("mnist", "--model", "hogg", "-o", tmp_path / "emb.npz")
+
+    assert "did you mean hog" in str(done.exception)
+    assert not (tmp_path / "cache").exists()

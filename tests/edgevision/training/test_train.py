@@ -154,9 +154,11 @@ def test_an_interrupted_training_must_be_resumed_or_given_up(classes, tmp_path):
     with pytest.raises(Stop):
         train(classify_plan(classes), Target(output), stop_in_epoch(2))
     assert not output.exists()
+    read = []
 
     with pytest.raises(UsageError, match="--resume goes on"):
-        train(classify_plan(classes), Target(output))
+        train(classify_plan(classes), Target(output), TrainHooks(on_images=lambda *told: read.append(told)))
+    assert read == []
     with pytest.raises(UsageError, match="learning_rate"):
         train(classify_plan(classes, learning_rate=0.02), Target(output, resume=True))
     epochs = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,19 @@ def test_a_camera_s_video_that_is_there_already_is_not_overwritten(tmp_path: Pat
 
     with pytest.raises(UsageError, match="exists already"):
         open_sink(f"video:{tmp_path / '{camera}.mp4'}", TWO)
+
+
+def test_what_a_killed_run_of_the_same_number_left_of_a_video_stays(tmp_path: Path) -> None:
+    left = [tmp_path / f".out.{os.getpid()}{again}.part.mp4" for again in ("", "-2")]
+    for file in left:
+        file.write_bytes(b"half a video")
+
+    with open_sinks([f"video:{tmp_path / 'out.mp4'}"], SinkSetup(cameras=("gate",), fps=10)) as (sink,):
+        sink.write(result(0, camera="gate"))
+
+    assert sorted(tmp_path.iterdir()) == sorted([*left, tmp_path / "out.mp4"])
+    assert {file.read_bytes() for file in left} == {b"half a video"}
+    assert frames_in(tmp_path / "out.mp4") == 1
 
 
 def test_names_become_slugs_that_stay_apart() -> None:

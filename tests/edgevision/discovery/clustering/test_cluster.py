@@ -164,6 +164,29 @@ def test_bad_flags_are_refused_in_one_line_and_write_nothing(
     assert not (tmp_path / "clusters").exists()
 
 
+@pytest.mark.parametrize("keyframes", ["clusters", "clusters/../clusters", "."])
+def test_key_frames_never_take_the_place_of_the_clusters(
+    keyframes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_video(tmp_path / "a.avi", [MEADOW, BRICK], frames_each=5)
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+
+    done = cluster(tmp_path / "a.avi", "--model", "pixels", "-o", "clusters", "--keyframes", keyframes, "--force")
+
+    assert "would replace clusters" in str(done.exception)
+    assert "pictures through" not in done.stderr
+
+
+def test_more_clusters_of_scan_than_pictures_are_told_before_those_are_read(
+    digits_folder: Path, digits_run: Path, tmp_path: Path
+) -> None:
+    done = cluster(digits_folder / "1", "--model", digits_run, "--scan", "-k", 50, "-o", tmp_path / "clusters")
+
+    assert "pictures for 50 clusters of SCAN" in str(done.exception)
+    assert "reading" not in done.stderr
+
+
 def test_what_is_embedded_already_takes_no_model(digits_folder: Path, tmp_path: Path) -> None:
     runner = CliRunner()
     runner.invoke(edgevision, ["embed", str(digits_folder / "1"), "--model", "pixels", "-o", str(tmp_path / "emb.npz")])

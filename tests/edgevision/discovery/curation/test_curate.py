@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from edgevision.cli import edgevision
-from edgevision.discovery.curation.curate import CuratePlan, curate
+from edgevision.discovery.curation.curate import CurateHooks, CuratePlan, curate
 from edgevision_runtime.errors import UsageError
 from tests.edgevision.discovery.curation.scenes import cropped, noisy, scene, write
 
@@ -157,6 +157,21 @@ def test_a_wrong_label_is_pointed_out_and_kept(tmp_path: Path) -> None:
     assert wrong in [one.name for one in suspects]
     assert len(suspects) <= 9  # 3 %
     assert wrong in curation.kept
+
+
+def test_a_wrong_model_and_labels_that_cannot_be_judged_are_told_before_pictures_are_looked_at(tmp_path: Path) -> None:
+    pytest.importorskip("cleanlab")
+    for number in range(6):
+        write(tmp_path / "few" / ("one" if number < 5 else "other") / f"{number}.png", scene(number))
+    looked: list[int] = []
+    hooks = CurateHooks(on_progress=lambda done, total: looked.append(done))
+
+    with pytest.raises(UsageError, match="two classes with at least 5 pictures each"):
+        curate(CuratePlan(str(tmp_path / "few"), is_labelled=True), hooks)
+    with pytest.raises(UsageError, match="did you mean hog"):
+        curate(CuratePlan(str(tmp_path / "few"), model="hogg", is_labelled=True), hooks)
+
+    assert looked == []
 
 
 @pytest.mark.parametrize(

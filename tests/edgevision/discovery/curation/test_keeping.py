@@ -68,6 +68,7 @@ def test_frames_of_a_video_become_pictures_and_are_not_linked(tmp_path: Path) ->
 
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["a.avi#0.png", "a.avi#2.png"]
     assert not (tmp_path / "links").exists()
+    assert not (tmp_path / "out2").exists()  # told before anything was looked at
 
 
 def test_no_folder_of_the_user_is_ever_replaced(folder: Path, tmp_path: Path) -> None:
@@ -79,6 +80,8 @@ def test_no_folder_of_the_user_is_ever_replaced(folder: Path, tmp_path: Path) ->
         invoke(folder, "-o", folder, "--force")
     with pytest.raises(UsageError, match="lies in"):
         invoke(folder, "-o", tmp_path / "out", "--copy", folder / "kept")
+    with pytest.raises(UsageError, match="would replace"):
+        invoke(folder, "-o", tmp_path / "out", "--copy", tmp_path / "out")
 
     assert (tmp_path / "kept" / "mine.png").exists()
     assert len(list(folder.rglob("*.png"))) == 6

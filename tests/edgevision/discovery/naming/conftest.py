@@ -17,9 +17,8 @@ from edgevision.discovery.clustering.statistics import describe
 from edgevision.discovery.embeddings import embed
 from edgevision.discovery.frames import open_frames
 from edgevision.discovery.naming.named_clusters import NamedClusters
-from edgevision.discovery.naming.routes import NamingRoutes, Subject
 from edgevision.discovery.naming.server import PageServer
-from edgevision.discovery.naming.thumbnails import Thumbnails
+from tests.edgevision.discovery.pages import served
 
 
 def make_clusters(path: Path, source: str, model: str, k: int) -> Path:
@@ -52,12 +51,8 @@ def named(clusters: Path) -> NamedClusters:
 @pytest.fixture
 def server(named: NamedClusters) -> Iterator[PageServer]:
     """Their page."""
-    subject = Subject("digits", named.folder.embeddings.names, "edgevision apply clusters -o dataset/")
-    routes = NamingRoutes(subject, named.store, named.screens, Thumbnails(named.folder.frames()))
-    server = PageServer(routes.answer)
-    server.start()
-    yield server
-    server.close()
+    with served(named, "digits") as server:
+        yield server
 
 
 def name_as_a_person_would(named: NamedClusters) -> None:

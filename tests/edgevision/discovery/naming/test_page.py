@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from edgevision.discovery.naming.named_clusters import NamedClusters
 from edgevision.discovery.naming.server import PageServer
+from tests.edgevision.discovery.pages import opened
 from tests.edgevision_runtime.browser import Browser, Tab
 
 CODES = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "PageDown": 34}
 CONTROL = 2
-IS_SHOWN = "(shots => shots.length && shots.every((one) => one.complete))([...document.querySelectorAll('.shot img')])"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
-
-
-def opened(browser: Browser, server: PageServer, width: int = 1400, *, is_dark: bool = False) -> Tab:
-    tab = browser.open(server.url, width=width, is_dark=is_dark)
-    tab.wait_for(IS_SHOWN)
-    return tab
 
 
 def press(tab: Tab, *keys: str, modifiers: int = 0) -> None:

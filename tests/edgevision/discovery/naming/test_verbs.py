@@ -115,6 +115,20 @@ def test_a_name_that_is_nearly_all_left_open_is_told(clusters: Path, tmp_path: P
     assert "are too near to another name" in done.output
 
 
+def test_a_classifier_that_cannot_be_made_is_told_before_the_data_set_is_written(
+    clusters: Path, tmp_path: Path
+) -> None:
+    name_as_a_person_would(NamedClusters.open(clusters))
+
+    without_network = run("apply", clusters, "-o", tmp_path / "set", "--centroid-model", tmp_path / "run")
+    same_place = run("apply", clusters, "-o", tmp_path / "set", "--centroid-model", tmp_path / "set")
+
+    assert "pixels is no network" in str(without_network.exception)
+    assert "--centroid-model" in str(same_place.exception)
+    assert "would replace" in str(same_place.exception)
+    assert not (tmp_path / "set").exists()
+
+
 def test_the_model_of_a_classifier_that_nobody_wants_is_refused(clusters: Path, tmp_path: Path) -> None:
     refused = run("apply", clusters, "-o", tmp_path / "set", "--model", "runs/ssl")
 

@@ -1,13 +1,16 @@
-"""A wrong teacher is told before any picture is read, and a right one changes nothing of where the network begins."""
+"""Mistakes are told before any picture is read, and a right teacher changes nothing of where the network begins."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgevision.discovery.pretraining.loop import EpochLoss
 from edgevision.discovery.pretraining.plan import PretrainPlan
 from edgevision.discovery.pretraining.pretrain import PretrainHooks, pretrain
 from edgevision.tensorflow_setup import keras
@@ -57,6 +60,82 @@ def test_a_teacher_that_is_none_is_told_before_pictures_are_read(
         pretrain(plan(digits_folder, name), Target(Path("run")), hooks)
 
     assert read == []
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [(Resize((8, 8), "squash", "bilinear"), Color("rgb")), (Color("rgb"),)],
+    ids=["of a stated size", "of the size of the picture"],
+)
+def test_a_contract_that_does_not_fit_its_teacher_is_told_before_pictures_are_read(
+    operations: tuple[Resize | Color, ...], digits_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    contract = json.dumps(Preprocess(operations).to_json())
+    teacher.with_suffix(".preprocess.json").write_text(contract, encoding="utf-8")
+    read: list[int] = []
+    hooks = PretrainHooks(on_pictures=lambda work, done, total: read.append(done))
+
+    with pytest.raises(ModelError, match=r"teacher\.keras makes 8 × 8 × 3, and its network takes 8 × 8 × 1"):
+        pretrain(plan(digits_folder, teacher), Target(tmp_path / "run"), hooks)
+
+    assert read == []
+
+
+def test_the_picture_that_a_teacher_is_asked_about_first_is_told_once_when_it_is_broken(
+    digits_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(digits_folder / "3", pictures)
+    (pictures / "0.png").write_bytes(b"no picture")
+    told: list[str] = []
+
+    pretrain(plan(pictures, teacher), Target(tmp_path / "run"), PretrainHooks(warn=told.append))
+
+    assert [line for line in told if "0.png" in line] == told
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("views", "told"),
+    [("glyf", "did you mean glyph"), ("flip,crop=7", "0 to"), ("none", "change nothing")],
+    ids=["no name", "too much", "nothing"],
+)
+def test_views_that_are_none_are_told_before_pictures_are_read(
+    views: str, told: str, digits_folder: Path, tmp_path: Path
+) -> None:
+    read: list[int] = []
+    hooks = PretrainHooks(on_pictures=lambda work, done, total: read.append(done))
+
+    with pytest.raises(UsageError, match=told):
+        pretrain(replace(plan(digits_folder, "pixels"), views=views), Target(tmp_path / "run"), hooks)
+
+    assert read == []
+
+
+class Stop(Exception):
+    pass
+
+
+def stop_after_an_epoch(stage: str, step: int, steps: int, record: EpochLoss | None) -> None:
+    if record is not None:
+        raise Stop
+
+
+def test_an_interrupted_training_is_told_before_pictures_are_read(digits_folder: Path, tmp_path: Path) -> None:
+    interrupted, target = replace(plan(digits_folder, "pixels"), epochs=2), Target(tmp_path / "run")
+    with pytest.raises(Stop):
+        pretrain(interrupted, target, PretrainHooks(on_step=stop_after_an_epoch))
+    read: list[int] = []
+    hooks = PretrainHooks(on_pictures=lambda work, done, total: read.append(done))
+
+    with pytest.raises(UsageError, match="--resume goes on"):
+        pretrain(interrupted, target, hooks)
+    with pytest.raises(UsageError, match=r"another plan \(batch\)"):
+        pretrain(replace(interrupted, batch=50), replace(target, resume=True), hooks)
+
+    assert read == []
+    going_on = pretrain(interrupted, replace(target, resume=True), hooks)
+    assert len(going_on.histories["distill"]) == 2
 
 
 def test_where_a_network_begins_hangs_on_the_seed_and_not_on_its_teacher(
