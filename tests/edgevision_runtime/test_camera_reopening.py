@@ -1,0 +1,45 @@
+"""A camera may be lost and found as often as it likes: nothing of a lost connection stays."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+
+from edgevision_runtime.cameras.backoff import Backoff
+from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionPolicy, ConnectionSetup
+from edgevision_runtime.cameras.events import CameraEvent, StateChange
+from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
+
+
+def test_what_a_lost_connection_held_is_freed_without_the_garbage_collector() -> None:
+    held: list[weakref.ref[np.ndarray]] = []
+
+    class Breaks:
+        granted = None
+        damaged = 0
+
+        def read(self) -> Captured:
+            picture = np.zeros((2, 2, 3), np.uint8)
+            held.append(weakref.ref(picture))
+            raise LinkLost(f"broke at picture {len(held)}")
+
+        def close(self) -> None:
+            pass
+
+    def listen(event: CameraEvent) -> None:
+        if isinstance(event, StateChange) and event.state == "backing off" and len(held) == 5:
+            camera.stop()
+
+    policy = ConnectionPolicy(backoff=Backoff(0.01, 0.01))
+    camera = ConnectedCamera("x", lambda: ThreadFeed(Breaks), ConnectionSetup(policy, on_event=listen))
+    gc.disable()
+    try:
+        list(camera)
+        kept = [reference() for reference in held if reference() is not None]
+    finally:
+        gc.enable()
+
+    assert len(held) == 5
+    assert kept == []
