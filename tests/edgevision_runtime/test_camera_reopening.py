@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gc
+import socket
+import ssl
 import weakref
 
 import numpy as np
+import pytest
 
 from edgevision_runtime.cameras.backoff import Backoff
 from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionPolicy, ConnectionSetup
 from edgevision_runtime.cameras.events import CameraEvent, StateChange
 from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
+from edgevision_runtime.cameras.mjpeg import request_stream
 
 
 def test_what_a_lost_connection_held_is_freed_without_the_garbage_collector() -> None:
@@ -43,3 +47,24 @@ def test_what_a_lost_connection_held_is_freed_without_the_garbage_collector() ->
 
     assert len(held) == 5
     assert kept == []
+
+
+def test_an_attempt_without_tls_loads_no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[ssl.SSLContext] = []
+
+    def load() -> ssl.SSLContext:
+        loaded.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        return loaded[-1]
+
+    monkeypatch.setattr(ssl, "_create_default_https_context", load)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{probe.getsockname()[1]}"
+
+    with pytest.raises(LinkLost, match="refused"):
+        request_stream(f"http://{place}/", 1.0)
+    loaded_by_http = len(loaded)
+    with pytest.raises(LinkLost, match="refused"):
+        request_stream(f"https://{place}/", 1.0)
+
+    assert (loaded_by_http, len(loaded)) == (0, 1)
