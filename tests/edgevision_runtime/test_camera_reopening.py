@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import socket
 import ssl
+import urllib.request
 import weakref
 
 import numpy as np
@@ -15,6 +17,12 @@ from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionPol
 from edgevision_runtime.cameras.events import CameraEvent, StateChange
 from edgevision_runtime.cameras.feed import Captured, LinkLost, ThreadFeed
 from edgevision_runtime.cameras.mjpeg import request_stream
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def test_what_a_lost_connection_held_is_freed_without_the_garbage_collector() -> None:
@@ -57,9 +65,7 @@ def test_an_attempt_without_tls_loads_no_certificates(monkeypatch: pytest.Monkey
         return loaded[-1]
 
     monkeypatch.setattr(ssl, "_create_default_https_context", load)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{probe.getsockname()[1]}"
+    place = f"127.0.0.1:{free_port()}"
 
     with pytest.raises(LinkLost, match="refused"):
         request_stream(f"http://{place}/", 1.0)
@@ -68,3 +74,23 @@ def test_an_attempt_without_tls_loads_no_certificates(monkeypatch: pytest.Monkey
         request_stream(f"https://{place}/", 1.0)
 
     assert (loaded_by_http, len(loaded)) == (0, 1)
+
+
+def openers() -> int:
+    """Urllib's that are in memory."""
+    return sum(isinstance(thing, urllib.request.OpenerDirector) for thing in gc.get_objects())
+
+
+def test_an_attempt_over_http_leaves_nothing_to_the_garbage_collector() -> None:
+    url = f"http://anna:secret@127.0.0.1:{free_port()}/"
+    gc.collect()
+    before = openers()
+    gc.disable()
+    try:
+        with contextlib.suppress(LinkLost):
+            request_stream(url, 1.0)
+        after = openers()
+    finally:
+        gc.enable()
+
+    assert after == before

@@ -114,8 +114,7 @@ def request_stream(url: str, timeout_s: float) -> http.client.HTTPResponse:
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if parts.username is not None:
         passwords.add_password(None, bare, unquote(parts.username), unquote(parts.password or ""))
-    opener = urllib.request.OpenerDirector()
-    for handler in (
+    handlers = (
         urllib.request.HTTPHandler(),
         _HttpsHandler(),
         urllib.request.UnknownHandler(),
@@ -124,7 +123,9 @@ def request_stream(url: str, timeout_s: float) -> http.client.HTTPResponse:
         urllib.request.HTTPDigestAuthHandler(passwords),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
-    ):
+    )
+    opener = urllib.request.OpenerDirector()
+    for handler in handlers:
         opener.add_handler(handler)
     try:
         response: Any = opener.open(bare, timeout=timeout_s)
@@ -132,6 +133,9 @@ def request_stream(url: str, timeout_s: float) -> http.client.HTTPResponse:
         raise LinkLost(f"the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
         raise LinkLost(f"no answer: {getattr(error, 'reason', error)}") from error
+    finally:
+        for handler in handlers:
+            del handler.parent  # which holds it: a circle that would wait for the garbage collector
     answer: http.client.HTTPResponse = response
     return answer
 
