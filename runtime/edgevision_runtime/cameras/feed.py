@@ -124,7 +124,9 @@ class ThreadFeed:
 
     def abandon(self) -> None:
         """See `Feed`. The thread closes the link itself as soon as the library lets it go."""
-        self._is_abandoned = True
+        with self._changed:
+            self._is_abandoned = True
+            self._failure = None  # its traceback holds pictures and sockets, and this feed, which holds it: a circle
 
     def _run(self) -> None:
         try:
@@ -135,7 +137,8 @@ class ThreadFeed:
             finally:
                 link.close()
         except (LinkLost, SourceEnded, EdgeVisionError) as failure:
-            self._failure = failure
+            with self._changed:
+                self._failure = None if self._is_abandoned else failure
         finally:  # also for a fault of ours: threading shows its traceback, and the camera goes on to reconnect
             with self._changed:
                 self._is_over = True

@@ -114,19 +114,42 @@ def request_stream(url: str, timeout_s: float) -> http.client.HTTPResponse:
     passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
     if parts.username is not None:
         passwords.add_password(None, bare, unquote(parts.username), unquote(parts.password or ""))
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
+    handlers = (
+        urllib.request.HTTPHandler(),
+        _HttpsHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPBasicAuthHandler(passwords),
         urllib.request.HTTPDigestAuthHandler(passwords),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
     )
+    opener = urllib.request.OpenerDirector()
+    for handler in handlers:
+        opener.add_handler(handler)
     try:
         response: Any = opener.open(bare, timeout=timeout_s)
     except urllib.error.HTTPError as error:
         raise LinkLost(f"the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError
         raise LinkLost(f"no answer: {getattr(error, 'reason', error)}") from error
+    finally:
+        for handler in handlers:
+            del handler.parent  # which holds it: a circle that would wait for the garbage collector
     answer: http.client.HTTPResponse = response
     return answer
+
+
+class _HttpsHandler(urllib.request.AbstractHTTPHandler):
+    """Loads the certificates for `https:` only; since Python 3.12 urllib's own does so whenever one is made.
+
+    At an `http:` camera each attempt then takes 20 ms, and keeps its certificates until the garbage collector comes.
+    """
+
+    https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(http.client.HTTPSConnection, request)
 
 
 def _stated_length(head: bytes) -> int | None:
