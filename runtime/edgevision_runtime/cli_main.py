@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -97,17 +98,30 @@ def _internal_error(error: Exception, name: str) -> int:
 
 
 def end_process(code: int) -> NoReturn:
-    """End with this exit code, also while a capture or a sink hangs in OpenCV, which would abort a normal exit."""
+    """End with this exit code, also where a normal exit would abort.
+
+    So it does while a capture or a sink hangs in OpenCV, and now and then when Ctrl-C ends a training: threads of
+    TensorFlow that still compute come back to an interpreter that is being taken apart.
+    """
     feed, queued, swap = (
         sys.modules.get(f"edgevision_runtime.{name}") for name in ("cameras.feed", "sinks.queued", "swap")
     )
     is_capture_hung = feed is not None and not feed.end_captures(HUNG_CAPTURE_S)
     is_proving = swap is not None and swap.is_busy()
     if is_capture_hung or is_proving or (queued is not None and queued.is_any_left_behind()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _leave(code)
+    if code == INTERRUPTED:
+        atexit._run_exitfuncs()
+        _leave(code)
     sys.exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None: started with it closed
+            with suppress(OSError):
+                stream.flush()
+    os._exit(code)
 
 
 class Stop(threading.Event):

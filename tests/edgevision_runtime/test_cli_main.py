@@ -71,3 +71,28 @@ def test_a_typo_is_answered_with_the_nearest_verb() -> None:
 
     assert done.returncode == 2
     assert "no such verb 'verfy'; did you mean verify?" in done.stderr
+
+
+def test_an_interrupted_command_tidies_up_and_is_not_aborted_by_what_still_computes(tmp_path: Path) -> None:
+    script = f"""
+import atexit, os, pathlib, sys
+import click
+from edgevision_runtime.cli_main import end_process, run_command
+
+class Computes:  # as a library's thread that comes back while the interpreter is taken apart
+    def __del__(self):
+        os.abort()
+
+@click.command()
+def tool():
+    raise KeyboardInterrupt
+
+computes = Computes()
+atexit.register(pathlib.Path({str(tmp_path / "tidied")!r}).touch)
+end_process(run_command(tool, "tool"))
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+    assert (tmp_path / "tidied").exists()
