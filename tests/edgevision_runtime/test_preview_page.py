@@ -20,7 +20,7 @@ from tests.edgevision_runtime.camera_watch import MJPEG_SERVER, Server
 from tests.edgevision_runtime.previewed import PreviewedRun, answered, result, status_of_one_camera, wait_for
 
 TOKEN = "a-token-of-good-length"
-PILL = "document.querySelector('.pill').textContent"
+PILL = "document.querySelector('.pill')?.textContent"
 PIXELS = "(c => c.getContext('2d').getImageData(0, {}, c.width, {}).data)(document.querySelector('canvas'))"
 DIGEST = f"{PIXELS.format(0, 'c.height')}.reduce((sum, value) => (sum * 31 + value) % 1e9, 7)"  # of all it shows
 STRIP = f"Math.max(...{PIXELS.format(1, 1)}.filter((value, i) => i % 4 < 3))"  # brightest of the row above a note
