@@ -33,7 +33,7 @@ class Scripted:
         self.opened: list[float] = []
         self.missed = self.damaged = 0
         self.granted = None
-        self.is_running = False
+        self.is_running = self.is_queued = False
 
     def open(self) -> Scripted:
         self.opened.append(self.clock.monotonic())

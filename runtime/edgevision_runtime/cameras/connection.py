@@ -45,7 +45,7 @@ MOST_LEFT_BEHIND = 3  # captures that may hang at the same time before new attem
 class ConnectionPolicy:
     """How patient a camera is."""
 
-    connect_within_s: float = 15.0  # from the start of an attempt to its first frame
+    connect_within_s: float = 15.0  # from an attempt's start, or its turn to be opened, to its first frame
     stalled_after_s: float = 2.0  # silence that is worth telling
     lost_after_s: float = 6.0  # silence after which the connection is given up and made anew
     give_up_after_s: float | None = None  # without any frame: SourceLost; None: never
@@ -194,7 +194,9 @@ class ConnectedCamera:
     def _bear_silence(self) -> None:
         """Judge a wait in which nothing came. Raises LinkLost when it was the last one, SourceLost when too many."""
         now_s = self.clock.monotonic()
-        if self._streaming_since_s is None:
+        if self._feed is not None and self._feed.is_queued:
+            self._attempt_s = now_s
+        elif self._streaming_since_s is None:
             waited_s = now_s - self._attempt_s
             if waited_s >= self._policy.connect_within_s:
                 raise LinkLost(f"no frame within {waited_s:.1f} s of connecting")
