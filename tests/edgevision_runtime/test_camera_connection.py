@@ -33,7 +33,7 @@ class Scripted:
         self.opened: list[float] = []
         self.missed = self.damaged = 0
         self.granted = None
-        self.is_running = False
+        self.is_running = self.is_queued = False
 
     def open(self) -> Scripted:
         self.opened.append(self.clock.monotonic())
@@ -225,13 +225,18 @@ def test_when_captures_keep_hanging_no_more_than_three_are_left_behind() -> None
 
     policy = ConnectionPolicy(stalled_after_s=0.1, lost_after_s=0.1, give_up_after_s=3.0,
                               backoff=Backoff(first_s=0.05, longest_s=0.1))  # fmt: skip
-    camera = ConnectedCamera("x", lambda: ThreadFeed(open_link), ConnectionSetup(policy))
+    events: list[CameraEvent] = []
+    camera = ConnectedCamera("x", lambda: ThreadFeed(open_link), ConnectionSetup(policy, on_event=events.append))
 
     with pytest.raises(SourceLost, match="3 earlier captures still hang"):
         list(camera)
     released.set()
 
     assert len(opened) == 3
+    assert camera.reconnects == 2  # the attempts that were made; those that were not are told by their reason
+    changes = [event for event in events if isinstance(event, StateChange)]
+    assert [change.state for change in changes].count("connecting") == 3
+    assert "3 earlier captures still hang" in changes[-2].reason  # before "ended"
 
 
 def test_what_is_missing_is_told_at_once_and_not_waited_for() -> None:

@@ -45,7 +45,7 @@ MOST_LEFT_BEHIND = 3  # captures that may hang at the same time before new attem
 class ConnectionPolicy:
     """How patient a camera is."""
 
-    connect_within_s: float = 15.0  # from the start of an attempt to its first frame
+    connect_within_s: float = 15.0  # from an attempt's start, or its turn to be opened, to its first frame
     stalled_after_s: float = 2.0  # silence that is worth telling
     lost_after_s: float = 6.0  # silence after which the connection is given up and made anew
     give_up_after_s: float | None = None  # without any frame: SourceLost; None: never
@@ -84,7 +84,6 @@ class ConnectedCamera:
         self.clock = setup.clock
         self.state = CONNECTING
         self.granted: Granted | None = None  # known once frames come, if ever
-        self.reconnects = 0  # attempts after the first
         self.unreadable: list[str] = []
         self._missed = self._damaged = 0  # of connections that are over
         self._policy, self._tell = setup.policy, setup.on_event
@@ -98,8 +97,14 @@ class ConnectedCamera:
         self._attempt_s = self._last_frame_s
         self._streaming_since_s: float | None = None  # of this connection
         self._has_streamed = False
+        self._attempts = 0
         self._failures = 0  # in a row
         self._index = 0
+
+    @property
+    def reconnects(self) -> int:
+        """Attempts after the first."""
+        return max(0, self._attempts - 1)
 
     @property
     def missed(self) -> int:
@@ -144,11 +149,12 @@ class ConnectedCamera:
 
     def _attempt(self) -> Generator[Frame, None, None]:
         """The frames of one connection; returns when the camera is stopped. Raises LinkLost."""
-        self._enter(CONNECTING)
         self._attempt_s, self._streaming_since_s = self.clock.monotonic(), None
         self._left_behind = [feed for feed in self._left_behind if feed.is_running]
         if len(self._left_behind) >= MOST_LEFT_BEHIND:
             raise LinkLost(f"{len(self._left_behind)} earlier captures still hang in the library")
+        self._enter(CONNECTING)
+        self._attempts += 1
         self._feed = feed = self._open_feed()
         try:
             while not self._stop.is_set():
@@ -188,7 +194,9 @@ class ConnectedCamera:
     def _bear_silence(self) -> None:
         """Judge a wait in which nothing came. Raises LinkLost when it was the last one, SourceLost when too many."""
         now_s = self.clock.monotonic()
-        if self._streaming_since_s is None:
+        if self._feed is not None and self._feed.is_queued:
+            self._attempt_s = now_s
+        elif self._streaming_since_s is None:
             waited_s = now_s - self._attempt_s
             if waited_s >= self._policy.connect_within_s:
                 raise LinkLost(f"no frame within {waited_s:.1f} s of connecting")
@@ -216,7 +224,6 @@ class ConnectedCamera:
         while not self._stop.is_set() and self.clock.monotonic() < now_s + delay_s:
             self._check_patience(reason)
             self.clock.sleep(max(0.0, min(STOP_CHECK_S, now_s + delay_s - self.clock.monotonic())))
-        self.reconnects += 1
 
     def _check_patience(self, reason: str) -> None:
         """Raises SourceLost when no frame came for `give_up_after_s`."""
@@ -233,7 +240,8 @@ class ConnectedCamera:
             self._tell(self._gap)
 
     def _enter(self, state: str, reason: str = "") -> None:
-        if state != self.state or (state == CONNECTING and self._index == 0 and self._failures == 0):
+        is_start = state == CONNECTING and self._index == 0 and self._failures == 0
+        if is_start or state != self.state or state == BACKING_OFF:  # that again: the attempt between was not made
             self.state = state
             granted = self.granted if state == STREAMING else None
             change: CameraEvent = StateChange(self.source, state, self.clock.monotonic(), reason, granted)

@@ -75,6 +75,11 @@ class FakeFeed:
         self._number = self._seek(int(now_s * self._script.fps) + 1 if now_s else 0)
 
     @property
+    def is_queued(self) -> bool:
+        """See `Feed`: nobody else opens here."""
+        return False
+
+    @property
     def is_running(self) -> bool:
         """See `Feed`: nothing can hang here."""
         return False

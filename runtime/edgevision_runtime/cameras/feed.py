@@ -6,11 +6,14 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edgevision_runtime.cameras.granted import Granted
 from edgevision_runtime.errors import EdgeVisionError
 from edgevision_runtime.types import Image
+
+if TYPE_CHECKING:
+    from edgevision_runtime.cameras.opening import Place
 
 LONGEST_HANG_S = 15.0  # of a library call, by the timeouts that the links set
 
@@ -64,6 +67,11 @@ class Feed(Protocol):
         ...
 
     @property
+    def is_queued(self) -> bool:
+        """Whether it waits until others are opened; that time is not its camera's."""
+        ...
+
+    @property
     def is_running(self) -> bool:
         """Whether anything still holds the connection, as a hanging read() does after `abandon`."""
         ...
@@ -84,8 +92,9 @@ class ThreadFeed:
     OpenCV costs some 50 MB per camera. What hangs is left behind and ends by itself at the library's own timeout.
     """
 
-    def __init__(self, open_link: Callable[[], Link], *, name: str = "camera") -> None:
+    def __init__(self, open_link: Callable[[], Link], *, name: str = "camera", place: Place | None = None) -> None:
         self.missed = 0
+        self._place = place  # where `open_link` waits for its turn
         self._open_link = open_link
         self._link: Link | None = None
         self._changed = threading.Condition()
@@ -109,6 +118,11 @@ class ThreadFeed:
         return self._link.granted if self._link is not None else None
 
     @property
+    def is_queued(self) -> bool:
+        """See `Feed`."""
+        return self._place is not None and self._place.is_waiting
+
+    @property
     def is_running(self) -> bool:
         """See `Feed`."""
         return self._thread.is_alive()
@@ -127,6 +141,8 @@ class ThreadFeed:
         with self._changed:
             self._is_abandoned = True
             self._failure = None  # its traceback holds pictures and sockets, and this feed, which holds it: a circle
+        if self._place is not None:
+            self._place.leave()
 
     def _run(self) -> None:
         try:

@@ -16,6 +16,7 @@ from edgevision_runtime.cameras.connection import ConnectedCamera, ConnectionSet
 from edgevision_runtime.cameras.feed import Captured, Link, LinkLost, ThreadFeed
 from edgevision_runtime.cameras.granted import Granted, fourcc_text, stated_fps
 from edgevision_runtime.cameras.mjpeg import MULTIPART, MjpegLink, request_stream
+from edgevision_runtime.cameras.opening import OpeningQueue, Place
 from edgevision_runtime.cameras.options import CameraOptions
 from edgevision_runtime.cameras.stream_time import StreamTime
 from edgevision_runtime.errors import UsageError
@@ -26,6 +27,8 @@ OPEN_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 3.0  # FFmpeg waits up to three times as long for RTSP; the camera leaves it behind before
 GATHERED = 0.5  # frames that follow each other in less than this share of their distance waited somewhere
 MOST_GATHERED = 300  # frames; a machine too slow for the stream would wait for ever for one that did not
+
+_ffmpeg_queue = OpeningQueue()  # one for the process, as OpenCV's lock is
 
 
 class NetworkCamera(ConnectedCamera):
@@ -39,7 +42,7 @@ class NetworkCamera(ConnectedCamera):
         if not has_host:
             raise UsageError(f"{redact(source)} names no camera", expected="rtsp://HOST/… or http://HOST/…")
         setup = ConnectionSetup(options.connection_policy(must_open=False), on_event=options.on_event)
-        super().__init__(source, lambda: ThreadFeed(lambda: _open_link(source, options), name="network camera"), setup)
+        super().__init__(source, lambda: _open_feed(source, options), setup)
 
 
 class Arrived(NamedTuple):
@@ -105,11 +108,18 @@ class FfmpegLink:
         self._capture.release()
 
 
-def _open_link(url: str, options: CameraOptions) -> Link:
+def _open_feed(url: str, options: CameraOptions) -> ThreadFeed:
+    place = Place(_ffmpeg_queue)
+    return ThreadFeed(lambda: _open_link(url, options, place), name="network camera", place=place)
+
+
+def _open_link(url: str, options: CameraOptions, place: Place) -> Link:
     if url.lower().startswith("rtsp"):
-        return FfmpegLink(url, has_positions=True)
+        with place:
+            return FfmpegLink(url, has_positions=True)
     response = request_stream(url, READ_TIMEOUT_S)
     if response.headers.get_content_type().startswith(MULTIPART):
         return MjpegLink(response, options.needed_size)
     response.close()
-    return FfmpegLink(url, has_positions=False)
+    with place:
+        return FfmpegLink(url, has_positions=False)
