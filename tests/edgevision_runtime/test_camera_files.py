@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -143,3 +145,12 @@ def test_the_length_of_a_png_is_in_its_chunks() -> None:
 
     assert picture_length(data + data) == len(data)
     assert {picture_length(data[:end]) for end in range(len(data))} == {None}
+
+
+def test_a_camera_opens_while_another_thread_is_importing_opencv(
+    colour_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", ModuleType("cv2"))  # as it stands there until its import is done
+
+    with open_camera(str(colour_folder)) as camera:
+        assert camera.total is not None

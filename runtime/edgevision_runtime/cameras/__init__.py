@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +103,7 @@ def open_camera(source: str, *, fps: float | None = None, options: CameraOptions
     if fps is not None:
         options = replace(options, fps=fps)
     kind = CAMERAS[kind_of(source)]
-    if importlib.util.find_spec("cv2") is None:
+    if "cv2" not in sys.modules and importlib.util.find_spec("cv2") is None:  # half imported it cannot be looked for
         raise MissingDependency("cameras and pictures need OpenCV", hint='pip install "edgevision-runtime[camera]"')
     camera: Camera = getattr(importlib.import_module(kind.module), kind.type)(source, options)
     return camera
