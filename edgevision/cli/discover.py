@@ -84,8 +84,12 @@ def embed(console: Console, data: str, output: Path, report: Path | None, force:
 
     check_file_place(output, force=force)
     from edgevision.discovery.embed_source import EmbedHooks, EmbedRequest, embed_source
+    from edgevision.discovery.embeddings import SUFFIX
     from edgevision.reports.envelope import Stopwatch
+    from edgevision_runtime.errors import UsageError
 
+    if output.suffix != SUFFIX:
+        raise UsageError(f"-o {output}", expected=f"a name that ends in {SUFFIX}, by which `cluster` knows vectors")
     watch, request = Stopwatch(), EmbedRequest(data, **given)
     with ExitStack() as open_bar:
         bars = Bars(console, open_bar)

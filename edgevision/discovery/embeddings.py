@@ -19,6 +19,7 @@ from edgevision_runtime.atomic import atomic_file, refuse_to_overwrite
 from edgevision_runtime.errors import DataError, UsageError
 
 SCHEMA = "edgevision.embeddings/1"
+SUFFIX = ".npz"  # by which a source is known to be embedded already
 ENTRIES = frozenset(  # of the archive
     ("vectors", "names", "kernel", "bias", "source", "root", "model",
      "backbone", "backbone_fingerprint", "fingerprint")

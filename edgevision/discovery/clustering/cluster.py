@@ -13,7 +13,7 @@ from edgevision.discovery.clustering.kmeans import WHOLE_LIMIT_BYTES, Grouping, 
 from edgevision.discovery.clustering.scenes import Scene, find_scenes
 from edgevision.discovery.clustering.statistics import Statistics, describe
 from edgevision.discovery.embed_source import EmbedHooks, EmbedRequest, embed_source
-from edgevision.discovery.embeddings import Embeddings
+from edgevision.discovery.embeddings import SUFFIX, Embeddings
 from edgevision.discovery.frames import FrameSet, named_frames, open_frames
 from edgevision.discovery.regions.region_maps import is_region, numbers_of_pictures
 from edgevision.discovery.regions.superpixels import SUPERPIXELS
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from edgevision.discovery.regions.region_set import RegionSet
 
 CLUSTERS = 50
-EMBEDDED = ".npz"  # a source of that suffix is embedded already
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class ClusterPlan:
     @property
     def is_embedded(self) -> bool:
         """Whether the source is a file of embeddings."""
-        return Path(self.source).suffix == EMBEDDED and Path(self.source).is_file()
+        return Path(self.source).suffix == SUFFIX and Path(self.source).is_file()
 
     @property
     def things(self) -> str:

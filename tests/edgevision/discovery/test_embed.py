@@ -99,6 +99,7 @@ def test_what_cannot_be_read_is_warned_of_and_left_out(tmp_path: Path) -> None:
         (["--model", "hogg"], UsageError, "did you mean hog"),
         (["--space", "nowhere.npz"], DataError, "nowhere.npz cannot be read"),
         (["--space", "s.npz", "--dimension", "3"], UsageError, "one of the two"),
+        (["-o", "emb"], UsageError, "a name that ends in .npz"),
     ],
 )
 def test_bad_flags_are_refused_in_one_line(
