@@ -15,16 +15,15 @@ import importlib
 import io
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import machine
 
 from edgevision_converters import ranges
 from edgevision_converters.convert import convert
@@ -34,6 +33,7 @@ from edgevision_converters.sources import open_source
 from edgevision_converters.tensorflow_setup import keras as keras2
 from edgevision_converters.tensorflow_setup import tf
 
+TOOLS = ("tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
 GOALS = {"wall": 0.65, "calibration_cpu_per_image": 0.2}
 
 
@@ -76,7 +76,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "goals": GOALS,
         "met": {name: ratios[name] <= goal for name, goal in GOALS.items()},
         "seconds": {name: round(value, 4) for name, value in medians.items()},
-        "machine": machine(),
+        "machine": {**machine(*TOOLS), "load": round(os.getloadavg()[0], 2)},
     }
 
 
@@ -133,26 +133,6 @@ def _clock(work: Callable[[], object]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    names = ("tensorflow", "ai-edge-quantizer", "ai-edge-litert", "numpy")
-    cpu = next(
-        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
-    )
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "tools": {name: metadata.version(name) for name in names},
-    }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
 
 
 if __name__ == "__main__":

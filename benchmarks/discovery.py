@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import resource
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from discovery_figures.command_line import SEEDS, option, read_options
+from machine import children_cpu_s, machine
 
 HERE = Path(__file__).parent
+TOOLS = ("tensorflow", "tf-keras", "scikit-learn", "ai-edge-litert", "numpy")
 PARTS = (  # in the order of the guide; the quick ones of each page first
     "unlabelled",
     "medoids",
@@ -40,27 +39,20 @@ def main() -> None:
     only = option("--only", action="append", choices=PARTS, metavar="NAME", help=f"{', '.join(PARTS)}; repeat")
     options = read_options(__doc__, SEEDS, only)
     found = {name: _measure(name, options.seeds) for name in options.only or PARTS}
-    print(json.dumps({"benchmark": "discovery", **found, "machine": _machine()}, indent=1))
+    print(
+        json.dumps(
+            {"benchmark": "discovery", **found, "machine": {**machine(*TOOLS), "load": round(os.getloadavg()[0], 1)}},
+            indent=1,
+        )
+    )
 
 
 def _measure(name: str, seeds: list[int]) -> dict[str, Any]:
     print(f"{name} …", file=sys.stderr, flush=True)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before_s = children_cpu_s()
     command = [sys.executable, "-m", f"discovery_figures.{name}", "--seeds", *map(str, seeds)]
     done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {**json.loads(done.stdout), "process_cpu_s": round(cpu_s, 1)}
-
-
-def _machine() -> dict[str, Any]:
-    tools = ("tensorflow", "tf-keras", "scikit-learn", "ai-edge-litert", "numpy")
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "tools": {name: metadata.version(name) for name in tools},
-        "load": round(os.getloadavg()[0], 1),
-    }
+    return {**json.loads(done.stdout), "process_cpu_s": round(children_cpu_s() - before_s, 1)}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import csv
 import json
 import os
 import random
-import resource
 import shlex
 import shutil
 import statistics
@@ -28,6 +27,9 @@ from typing import Any
 
 from discovery_figures.loop_pictures import show_clusters, show_sites
 from discovery_figures.sites import Sites, make_sites
+from machine import children_cpu_s
+
+from edgevision.csv_file import write_csv
 
 CLUSTERS, SEEN, LABELS = 50, 5, 50  # clusters to name, pictures of each that are looked at; labels of the other way
 AGREE = 4  # of those must be one thing, or the cluster is mixed
@@ -48,12 +50,11 @@ class Loop:
     def __call__(self, *arguments: str, fails: tuple[int, ...] = ()) -> float:
         """Run a verb in the folder; returns its CPU seconds."""
         print(f"$ edgevision {shlex.join(arguments)}", file=sys.stderr, flush=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before_s = children_cpu_s()
         done = subprocess.run([*EDGEVISION, *arguments], cwd=self.folder, stdout=sys.stderr)
         if done.returncode not in (0, *fails):
             raise SystemExit(f"edgevision {arguments[0]} ended with {done.returncode}")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return children_cpu_s() - before_s
 
     def ship(self, run: str, version: str) -> str:
         """Convert, prove and pack a run; returns the bundle."""
@@ -125,13 +126,12 @@ def _name(loop: Loop) -> dict[str, Any]:
     loop("cluster", "kept", "-o", "clusters", "-k", str(CLUSTERS), "--model", "home", "--seed", str(loop.seed))
     clusters = json.loads((loop.folder / "clusters/clusters.json").read_text(encoding="utf-8"))["clusters"]
     truth = _kept_truth(loop)
-    with (loop.folder / "clusters/names.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["cluster", "size", "name"])
-        for one in clusters:
-            seen = [truth[name] for name in [one["medoid"], *one["exemplars"]][:SEEN]]
-            name, count = Counter(seen).most_common(1)[0]
-            rows.writerow([one["cluster"], one["size"], name if count >= AGREE else ""])
+    rows = []
+    for one in clusters:
+        seen = [truth[name] for name in [one["medoid"], *one["exemplars"]][:SEEN]]
+        name, count = Counter(seen).most_common(1)[0]
+        rows.append([one["cluster"], one["size"], name if count >= AGREE else ""])
+    write_csv(loop.folder / "clusters/names.csv", ("cluster", "size", "name"), rows)
     loop("apply", "clusters", "-o", "named", "--force")
     with (loop.folder / "named/provenance.csv").open(newline="", encoding="utf-8") as file:
         labelled = [row for row in csv.DictReader(file) if row["by"] in ("person", "cluster")]

@@ -18,22 +18,21 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy is imported: what is me
 import argparse
 import json
 import operator
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
+from machine import machine
 from runtime_figures import frame_age, fresh_process, peers
 from runtime_figures.frame_loop import Plan, classification, segmentation
 
 HERE = Path(__file__).parent
-FACTS = Path("/proc/cpuinfo")
+TOOLS = ("ai-edge-litert", "numpy", "opencv-python-headless", "click")
 
 
 class Figure(NamedTuple):
@@ -123,7 +122,7 @@ def measure(folder: Path, groups: list[str], is_quick: bool) -> dict[str, Any]:
         **found,
         "not_had": [line for line in made.stderr.splitlines() if line.startswith(("deeplab257", "video"))],
         "took_s": round(time.monotonic() - started_s),
-        "machine": {**machine(), "load": [round(value, 2) for value in load]},
+        "machine": {**machine(*TOOLS), "load": [round(value, 2) for value in load]},
     }
 
 
@@ -145,19 +144,6 @@ def _verdict(figure: Figure, found: Any) -> dict[str, Any]:
     is_met = (operator.ge if figure.is_least else operator.le)(found, figure.goal)
     bound = "at_least" if figure.is_least else "at_most"
     return {"figure": figure.name, "value": found, bound: figure.goal, "verdict": "met" if is_met else "MISSED"}
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    lines = FACTS.read_text(encoding="utf-8").splitlines() if FACTS.exists() else []
-    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    tools = ("ai-edge-litert", "numpy", "opencv-python-headless", "click")
-    return {
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "tools": {name: metadata.version(name) for name in tools},
-    }
 
 
 if __name__ == "__main__":

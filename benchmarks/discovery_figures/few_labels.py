@@ -65,6 +65,13 @@ class Case:
     goals: tuple[tuple[str, float], ...] = ()  # arm and labels → points more than scratch
 
 
+GREY = Case(
+    pool=10_000,
+    network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
+    views="glyph",
+    clusters=20,  # twice as many as there are kinds: nobody knows how many there are
+    goals=(("probe after SCAN 80", 1.0),),
+)
 CASES = {
     "cifar-10": Case(
         pool=5000,
@@ -75,20 +82,8 @@ CASES = {
         epochs=20,
         goals=(("probe 80", 12.0), ("probe 800", 4.0)),
     ),
-    "mnist": Case(
-        pool=10_000,
-        network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
-        views="glyph",
-        clusters=20,  # twice as many as there are kinds: nobody knows how many there are
-        goals=(("probe after SCAN 80", 1.0),),
-    ),
-    "fashion-mnist": Case(
-        pool=10_000,
-        network=NetworkPlan("cnn_dense", 1.0, (28, 28)),
-        views="object",
-        clusters=20,  # twice as many as there are kinds: nobody knows how many there are
-        goals=(("probe after SCAN 80", 3.0),),
-    ),
+    "mnist": GREY,
+    "fashion-mnist": replace(GREY, views="object", goals=(("probe after SCAN 80", 3.0),)),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from discovery_figures.sites import SIDE, Sites
+from discovery_figures.sites import SIDE, Sites, write_picture
 
 SCALE, GAP = 2, 6  # a frame's pixel in the picture's; pixels between two rows
 COLUMNS = 24  # frames
@@ -30,7 +30,7 @@ def show_sites(sites: Sites, path: Path) -> None:
         for start in (0, COLUMNS)
         for site in ("home", "away")
     ]
-    _write(path, _stacked(rows))
+    write_picture(path, _stacked(rows))
 
 
 def show_clusters(folder: Path, path: Path) -> None:
@@ -48,7 +48,7 @@ def show_clusters(folder: Path, path: Path) -> None:
         cv2.putText(text, said, (10, seen.shape[0] - 20), cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 1, cv2.LINE_AA)
         rows.append(np.hstack([seen, text]))
     half = len(rows) // 2
-    _write(path, np.hstack([_stacked(rows[:half]), _stacked(rows[half:])]))
+    write_picture(path, np.hstack([_stacked(rows[:half]), _stacked(rows[half:])]))
 
 
 def _row(paths: Sequence[Path]) -> Picture:
@@ -62,9 +62,3 @@ def _row(paths: Sequence[Path]) -> Picture:
 def _stacked(rows: Sequence[Picture]) -> Picture:
     gap = np.full((GAP, rows[0].shape[1]), PAPER, np.uint8)
     return np.vstack([part for row in rows for part in (row, gap)][:-1])
-
-
-def _write(path: Path, picture: Picture) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), picture):
-        raise OSError(f"{path}: could not be written")

@@ -120,7 +120,7 @@ def make_sites(folder: Path, seed: int) -> Sites:
     learned, others = training[:LEARNED], training[LEARNED:]
     for sample in learned:
         frame = home.frame(home.passing(sample.read_image()))
-        _write(sites.learned / _label(digits, sample) / f"{sample.image.stem}.png", frame)
+        write_picture(sites.learned / _label(digits, sample) / f"{sample.image.stem}.png", frame)
     _write_stream(sites.stream("home"), digits, learned[:PASSING], home, random)
     _write_stream(sites.stream("away"), digits, others, away, random)
     for site, camera in (("home", home), ("away", away)):
@@ -134,7 +134,7 @@ def _write_stream(folder: Path, digits: Dataset, samples: Sequence[Sample], came
         passing = camera.passing(sample.read_image())
         for _ in range(random.integers(*IN_VIEW)):
             name = f"{len(truth):05d}.png"
-            _write(folder / name, camera.frame(passing))
+            write_picture(folder / name, camera.frame(passing))
             truth[name] = _label(digits, sample)
     _write_truth(folder, truth)
 
@@ -143,7 +143,7 @@ def _write_test(folder: Path, digits: Dataset, camera: _Camera, seed: int) -> No
     truth: dict[str, str] = {}
     for sample in choose(digits.of_split("test"), TEST, seed):
         name = f"{sample.image.stem}.png"
-        _write(folder / name, camera.frame(camera.passing(sample.read_image())))
+        write_picture(folder / name, camera.frame(camera.passing(sample.read_image())))
         truth[name] = _label(digits, sample)
     _write_truth(folder, truth)
 
@@ -153,7 +153,8 @@ def _label(digits: Dataset, sample: Sample) -> str:
     return digits.labels[sample.label]
 
 
-def _write(path: Path, picture: Picture) -> None:
+def write_picture(path: Path, picture: Picture) -> None:
+    """By the name's suffix, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), picture):
         raise OSError(f"{path}: could not be written")
