@@ -17,13 +17,12 @@ from edgevision_runtime.cli_main import say
 
 PLAIN_PROGRESS_EVERY_S = 10.0
 
+Advance = Callable[[str], None]  # one step done, with a note such as "accuracy 0.94"
+
 
 def this_command(*more: str) -> str:
     """What was typed, for records and for the next one: with `more` behind it."""
     return shlex.join(["edgevision", *sys.argv[1:], *more])
-
-
-Advance = Callable[[str], None]  # one step done, with a note such as "accuracy 0.94"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -106,8 +105,11 @@ class _Film:
 def _unused_name(path: Path) -> Path:
     """A hidden name beside; that of a killed run stays, whose number this one may have, as in a container."""
     stem = f".{path.stem}.{os.getpid()}"
-    names = (f"{stem}{again}.part{SUFFIX}" for again in itertools.chain([""], map("-{}".format, itertools.count(2))))
-    return next(place for name in names if not (place := path.with_name(name)).exists())
+    place, number = path.with_name(f"{stem}.part{SUFFIX}"), 1
+    while place.exists():
+        number += 1
+        place = path.with_name(f"{stem}-{number}.part{SUFFIX}")
+    return place
 
 
 def _fit(picture: Image, size: tuple[int, int]) -> Image:
